@@ -1,0 +1,317 @@
+"""The Python twins of the commands. Every door goes through here."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agentad.errors import InputError
+from agentad.flow import DataProfile, Plan, Report, Request, ScoredItem, Skipped, Threshold
+from agentad.graph import follow
+from agentad.planning import make_plan
+from agentad.planning.recipes import load_recipe
+from agentad.steps import Session
+from agentad.steps.page import show
+from agentad.steps.prepare import fetch_weights
+from agentad.steps.score import read_lines, score_all
+from agentad.store.address import stat_fingerprint
+from agentad.store.atomic import whole_folder
+from agentad.store.runs import RunFolder, find_run, run_id, runs_root
+from agentad.tools import fitted as tool
+from agentad.tools.cards import load_cards
+from agentad.tools.road import Progress, look, road, road_at, silent
+
+PathLike = str | Path
+
+
+def profile(data: PathLike, *, progress: Progress = silent) -> DataProfile:
+    """What is in `data`, found by looking at it.
+
+    Raises:
+        UnreadableData: nothing there that agentad can read.
+    """
+    progress("looking at the data", 0, 1)
+    found: DataProfile = look(_path(data)).profile
+    progress("looking at the data", 1, 1)
+    return found
+
+
+def plan(
+    text: str,
+    *,
+    data: PathLike,
+    planner: str = "auto",
+    exclude: Sequence[str] = (),
+    target_far: float | None = None,
+    seed: int = 0,
+    record: Path | None = None,
+    progress: Progress = silent,
+) -> Plan:
+    """What would be done about the request `text`; nothing is run.
+
+    Args:
+        text: the request in plain words.
+        data: file or folder.
+        planner: `auto`, `rules`, `replay:FILE`, a LangChain chat model id, or the URL of an OpenAI-compatible server.
+        exclude: names of tools that must not be used.
+        target_far: wanted false-alarm rate; None takes it from the words, else 1 %.
+        seed: of every random choice.
+        record: where exchanges with a language model are written.
+        progress: called with (what, done, total).
+
+    Raises:
+        InputError: bad data or options.
+        Infeasible: cannot be done with this data and these exclusions.
+    """
+    request = _request(text, data, planner, exclude, target_far, seed)
+    found = profile(data, progress=progress)
+    available = fetch_weights(found.modality, progress)
+    return make_plan(request, found, load_cards(), available=available, record=record)
+
+
+def run(
+    text: str,
+    *,
+    data: PathLike,
+    planner: str = "auto",
+    exclude: Sequence[str] = (),
+    target_far: float | None = None,
+    seed: int = 0,
+    fresh: bool = False,
+    progress: Progress = silent,
+) -> Report:
+    """Plan the request `text` and do it. The same call again returns at once.
+
+    Args:
+        text: the request in plain words.
+        data: file or folder.
+        planner: as for `plan`.
+        exclude: names of tools that must not be used.
+        target_far: wanted false-alarm rate; None takes it from the words, else 1 %.
+        seed: of every random choice.
+        progress: called with (what, done, total).
+        fresh: forget an earlier run of the same thing and start over.
+    """
+    return _start(_request(text, data, planner, exclude, target_far, seed), None, fresh, progress)
+
+
+def run_plan(
+    plan: Plan | PathLike,
+    *,
+    data: PathLike,
+    settings: Mapping[str, str] | None = None,
+    exclude: Sequence[str] = (),
+    fresh: bool = False,
+    progress: Progress = silent,
+) -> Report:
+    """Follow a plan, a plan file, or a recipe by name on `data`. No language model takes part.
+
+    Args:
+        plan: a `Plan`, the path of its YAML, or the name of a recipe (`agentad recipe list`).
+        data: file or folder.
+        settings: replaces fields, by dotted name: `{"detector.params.sigma": "1.0"}`.
+        exclude: names of tools that must not be used.
+        fresh: forget an earlier run of the same thing and start over.
+        progress: called with (what, done, total).
+    """
+    if not isinstance(plan, Plan):
+        found = profile(data, progress=progress)
+        available = fetch_weights(found.modality, progress)
+        request = Request(text="", data=str(_path(data)), planner="rules", exclude=tuple(exclude))
+        plan = load_recipe(str(plan), request, found, load_cards(), available=available, settings=settings or {})
+    request = Request(
+        text=plan.request,
+        data=str(_path(data)),
+        planner="rules",
+        exclude=tuple(exclude),
+        target_far=plan.target_far,
+        seed=plan.seed,
+    )
+    return _start(request, plan, fresh, progress)
+
+
+def resume(name: str, *, progress: Progress = silent) -> Report:
+    """Finish a run that was interrupted; a finished one is returned at once.
+
+    Raises:
+        InputError: no such run, or its data is gone.
+    """
+    folder = find_run(name)
+    document = folder.request()
+    given = document.get("plan")
+    return _follow(
+        Session(folder, Request.model_validate(document["request"]), given and Plan.model_validate(given), progress)
+    )
+
+
+def report(name: str) -> Report:
+    """The report of a finished run.
+
+    Raises:
+        InputError: no such run, or it is not finished.
+    """
+    folder = find_run(name)
+    try:
+        return Report.model_validate_json((folder.path / "report.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(
+            f"run {folder.name} is not finished; `agentad runs resume {folder.name}` finishes it"
+        ) from error
+
+
+@dataclass(frozen=True)
+class LoadedDetector:
+    """A finished detector, ready to score new data."""
+
+    fitted: tool.FittedDetector = field(repr=False)
+    path: Path
+
+    @property
+    def plan(self) -> Plan:
+        """How it was made."""
+        return self.fitted.plan
+
+    @property
+    def threshold(self) -> Threshold:
+        """Items that score above it are flagged."""
+        return self.fitted.threshold
+
+    def score(self, data: PathLike, *, progress: Progress = silent) -> list[ScoredItem]:
+        """Score every item at `data`. Higher = more anomalous.
+
+        Raises:
+            UnreadableData: `data` cannot be read, or is of another modality than the detector.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            score_all(self.fitted, self._look(data), Path(folder), progress)
+            return [item.model_copy(update={"map": None}) for item in read_lines(Path(folder) / "scores.jsonl")]
+
+    def _look(self, data: PathLike) -> Any:
+        path = _path(data)
+        mine = self.plan.modality
+        if not road(mine).recognise(path):
+            raise InputError(f"{path}: this detector scores {mine} data, and that is not what is there")
+        return road(mine).look(path)
+
+
+def load(path: PathLike) -> LoadedDetector:
+    """The detector in the folder `path`, or of the run called or at `path`.
+
+    Raises:
+        DetectorRefused: damaged, or made by a version this one does not understand.
+    """
+    folder = Path(path)
+    if not (folder / tool.MANIFEST).is_file():
+        folder = find_run(str(path)).path / "fit" / "detector"
+    return LoadedDetector(tool.load(folder), folder)
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What `detect` wrote."""
+
+    detector: str
+    dir: str
+    scores: str
+    items: int
+    flagged: int
+    threshold: Threshold
+    skipped: tuple[Skipped, ...]
+
+
+def detect(
+    detector: PathLike, *, data: PathLike, out: PathLike | None = None, progress: Progress = silent
+) -> Detection:
+    """Score new data with a finished detector; `scores.jsonl`, and maps for images, are written to `out`.
+
+    Args:
+        detector: a detector folder, a run folder, or the name of a run.
+        data: file or folder.
+        out: folder to write, replaced if it holds an earlier detection; by default one beside the runs.
+        progress: called with (what, done, total).
+    """
+    loaded = load(detector)
+    opened = loaded._look(data)
+    target = _path(out) if out else runs_root() / "detections" / _detection_name(loaded, _path(data))
+    if target.exists() and any(target.iterdir()) and not (target / "scores.jsonl").is_file():
+        raise InputError(f"{target}: not empty and not an earlier detection; give another folder with --out")
+    with whole_folder(target) as folder:
+        result = score_all(loaded.fitted, opened, folder, progress)
+    flagged = int(loaded.fitted.calibration.flags(result.item).sum())
+    return Detection(
+        detector=str(loaded.path.absolute()),
+        dir=str(target),
+        scores=str(target / "scores.jsonl"),
+        items=len(result.index),
+        flagged=flagged,
+        threshold=loaded.threshold,
+        skipped=opened.profile.skipped,
+    )
+
+
+def _detection_name(loaded: LoadedDetector, data: Path) -> str:
+    manifest = (loaded.path / tool.MANIFEST).read_text(encoding="utf-8")
+    return run_id(data, manifest, stat_fingerprint(data))
+
+
+def _path(data: PathLike) -> Path:
+    return Path(data).expanduser().absolute()
+
+
+def _request(
+    text: str, data: PathLike, planner: str, exclude: Sequence[str], target_far: float | None, seed: int
+) -> Request:
+    if not text.strip():
+        raise InputError('the request is empty; say what you need, for example "find the bad parts"')
+    if target_far is not None and not 0 < target_far < 1:
+        raise InputError(f"the false-alarm rate {target_far} is not between 0 and 1; 0.01 means 1 %")
+    if seed < 0:
+        raise InputError(f"the seed {seed} is negative; give 0 or more")
+    unknown = sorted(set(exclude) - set(load_cards()))
+    if unknown:
+        raise InputError(
+            f"cannot exclude {', '.join(unknown)}: no such tool; `agentad tools list` shows the tools there are"
+        )
+    return Request(
+        text=text,
+        data=str(_path(data)),
+        planner=planner,
+        exclude=tuple(sorted(exclude)),
+        target_far=target_far,
+        seed=seed,
+    )
+
+
+def _start(request: Request, given: Plan | None, fresh: bool, progress: Progress) -> Report:
+    data = Path(request.data)
+    fingerprint = stat_fingerprint(data)
+    weights = fetch_weights(road_at(data).MODALITY, progress)
+    document = {
+        "request": request.model_dump(mode="json"),
+        "plan": given and given.model_dump(mode="json"),
+        "data": fingerprint,
+        "weights": list(weights),
+    }
+    folder = RunFolder(runs_root() / run_id(data, document))
+    if fresh and folder.path.exists():
+        with folder.held():
+            folder.clear()
+    session = Session(folder, request, given, progress)
+    with folder.held():
+        folder.write_request(document)
+    return _follow(session)
+
+
+def _follow(session: Session) -> Report:
+    recorded = session.run.request()["data"]
+    if stat_fingerprint(Path(session.request.data)) != recorded:
+        raise InputError(
+            f"{session.request.data} has changed since run {session.run.name} was started; start a new run on it"
+        )
+    with session.run.held():
+        follow(session)
+        show(session)
+    return report(str(session.run.path))

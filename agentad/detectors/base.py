@@ -1,0 +1,60 @@
+"""What a detector is: fitted on encoded items, scoring encoded items, saved as arrays and plain JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+Ints = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of n items. Higher = more anomalous, everywhere."""
+
+    item: Floats
+    """(n,)"""
+    local: Floats | None = None
+    """(n, h, w) per patch for images; (n, d) contribution of each encoded column for tables."""
+    expected: Floats | None = None
+    """(n, d) the denoised row, in the encoder's units. Tables only."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A fitted detector as safetensors can hold it: arrays, and settings that survive JSON."""
+
+    arrays: dict[str, NDArray[Any]]
+    settings: dict[str, Any]
+
+
+class Detector(Protocol):
+    """A scoring rule over encoded items.
+
+    Encoded items are (n, d) for tables and (n, h, w, c) for images. Constructor parameters are keyword-only and are
+    exactly those of the tool card.
+    """
+
+    held_out: Scores
+    """After `fit`: the scores of the training items, each scored by a fit that saw neither it nor its group."""
+
+    def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0) -> Self:
+        """Learn from `x`. Items that share a value of `groups` (n,) never judge each other in `held_out`."""
+        ...
+
+    def score(self, x: Floats) -> Scores:
+        """Score items that were not part of `fit`."""
+        ...
+
+    def state(self) -> State:
+        """Everything `restore` needs; no pickle, no code."""
+        ...
+
+    @classmethod
+    def restore(cls, state: State) -> Self:
+        """The detector that `state` came from; it scores the same."""
+        ...

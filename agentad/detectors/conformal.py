@@ -1,0 +1,113 @@
+"""Thresholds and p-values from held-out scores. No contamination is ever assumed.
+
+Notation: n calibration scores s_1..s_n of normal items, target false-alarm rate α, new score s.
+
+- p-value (Vovk et al. 2005; for anomaly detection Bates et al. 2023, https://arxiv.org/abs/2104.08279, eq. 2):
+  p(s) = (1 + #{i: s_i >= s}) / (n + 1), which is at most α with probability at most α for a normal item.
+- threshold: the k-th smallest s_i, k = ceil((n + 1)(1 - α)); given the calibration sample, the rate of normal scores
+  above it follows Beta(n + 1 - k, k), which is the interval we state.
+
+Calibration scores come from leave-one-out or cross-fitting (`Detector.held_out`), while new items are scored by a fit
+to all training items. The guarantee is then approximate, as with the jackknife, and errs towards too few false
+alarms. Where nothing is known to be normal, `empirical_null` takes the place of the ranks.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from agentad.detectors.base import Floats
+from agentad.detectors.empirical_null import EmpiricalNull, fit_empirical_null
+from agentad.flow import Threshold
+
+REFITS = 30
+"""Bootstrap refits behind the interval of an empirical-null threshold."""
+
+
+class Calibration:
+    """Held-out scores, the threshold drawn from them, and p-values.
+
+    Args:
+        scores: (n,) held-out scores of the training items, higher = more anomalous.
+        target_far: wanted false-alarm rate.
+        known_normal: whether the training items are known to be normal.
+    """
+
+    def __init__(self, scores: Floats, target_far: float, *, known_normal: bool) -> None:
+        self.scores = np.sort(np.asarray(scores, dtype=np.float64))
+        self._null = None if known_normal else fit_empirical_null(self.scores)
+        self.threshold = (
+            conformal_threshold(self.scores, target_far)
+            if self._null is None
+            else _empirical_null_threshold(self._null, self.scores, target_far)
+        )
+
+    def p_values(self, scores: Floats, *, included: bool = False) -> NDArray[np.float64]:
+        """Chance that a normal item scores at least as high as each of `scores` (m,).
+
+        Args:
+            scores: higher = more anomalous.
+            included: these are calibration items themselves, which do not judge themselves.
+        """
+        s = np.asarray(scores, dtype=np.float64)
+        n = len(self.scores)
+        if self._null is not None:
+            # no finite sample shows a chance of exactly nothing
+            return np.asarray(np.maximum(self._null.rate_above(s), 1e-12))
+        at_least = n - np.searchsorted(self.scores, s, side="left")
+        return np.asarray(at_least / n if included else (1 + at_least) / (n + 1))
+
+    def flags(self, scores: Floats) -> NDArray[np.bool_]:
+        """Which of `scores` (m,) lie above the threshold."""
+        return np.asarray(np.asarray(scores, dtype=np.float64) > self.threshold.value)
+
+
+def conformal_threshold(calibration: Floats, target_far: float) -> Threshold:
+    """The threshold that flags at most `target_far` of normal items, from scores (n,) of held-out normals."""
+    s = np.sort(np.asarray(calibration, dtype=np.float64))
+    n = len(s)
+    k = min(math.ceil((n + 1) * (1 - target_far) - 1e-9), n)
+    low, high = (float(q) for q in stats.beta.ppf((0.025, 0.975), n + 1 - k, k))
+    return Threshold(
+        value=float(s[k - 1]),
+        target_far=target_far,
+        method="conformal",
+        n_calibration=n,
+        far_low=low,
+        far_high=high,
+        warning=_too_few(n, target_far),
+    )
+
+
+def _too_few(n: int, target_far: float) -> str | None:
+    needed = math.ceil(1 / target_far - 1e-9) - 1
+    if n >= needed:
+        return None
+    return (
+        f"{n} normal items cannot support a false-alarm rate of {target_far:.2%}: the lowest they can show is "
+        f"{1 / (n + 1):.2%}. The threshold is the highest normal score seen; give at least {needed} normal items, "
+        f"or ask for a rate of {1 / (n + 1):.2%} or more"
+    )
+
+
+def _empirical_null_threshold(null: EmpiricalNull, scores: Floats, target_far: float) -> Threshold:
+    value = null.quantile_above(target_far)
+    n = len(scores)
+    generator = np.random.default_rng(0)
+    refits = [fit_empirical_null(generator.choice(scores, n)) for _ in range(REFITS)]
+    rates = [float(refit.rate_above(np.array([value]))[0]) for refit in refits]
+    few = f"; {n} items are few for a rate of {target_far:.2%}" if n * target_far < 1 else ""
+    return Threshold(
+        value=value,
+        target_far=target_far,
+        method="empirical-null",
+        n_calibration=n,
+        far_low=float(np.quantile(rates, 0.025)),
+        far_high=float(np.quantile(rates, 0.975)),
+        warning="no item is known to be normal: the false-alarm rate is estimated from the bulk of the scores and "
+        f"assumes that at least 70 % of the items are normal{few}",
+    )

@@ -1,0 +1,35 @@
+"""The nouns: frozen values with a JSON round trip. No torch, no files, no behaviour."""
+
+from agentad.flow.base import Noun
+from agentad.flow.card import Param, Requires, ToolCard
+from agentad.flow.evidence import ColumnEvidence, Evidence, RegionEvidence, ScoredItem
+from agentad.flow.plan import Plan, Step, Value
+from agentad.flow.profile import Column, ColumnKind, DataProfile, ImageFacts, Modality, Skipped, TableFacts
+from agentad.flow.report import Metrics, Report
+from agentad.flow.request import Request
+from agentad.flow.threshold import Threshold
+
+__all__ = [
+    "Column",
+    "ColumnEvidence",
+    "ColumnKind",
+    "DataProfile",
+    "Evidence",
+    "ImageFacts",
+    "Metrics",
+    "Modality",
+    "Noun",
+    "Param",
+    "Plan",
+    "RegionEvidence",
+    "Report",
+    "Request",
+    "Requires",
+    "ScoredItem",
+    "Skipped",
+    "Step",
+    "TableFacts",
+    "Threshold",
+    "ToolCard",
+    "Value",
+]

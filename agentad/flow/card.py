@@ -1,0 +1,56 @@
+"""What a planner reads about a tool."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from agentad.flow.base import Noun
+from agentad.flow.plan import Value
+from agentad.flow.profile import Modality
+
+
+class Param(Noun):
+    """One setting of a tool: its type, its bounds and its meaning."""
+
+    type: Literal["bool", "int", "float", "str"]
+    default: Value
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    help: str
+
+
+class Requires(Noun):
+    """What has to be true of the data before the tool can be used."""
+
+    training: tuple[Literal["normal", "contaminated"], ...] = ("normal", "contaminated")
+    items: int = 2
+    """Fewest items to learn from."""
+    weights: str | None = None
+    """Pretrained weights it needs (`agentad models list`)."""
+
+
+class ToolCard(Noun):
+    """A tool as the planner sees it. `entry` is the function or class the card describes."""
+
+    name: str
+    kind: Literal["encoder", "detector"]
+    modalities: tuple[Modality, ...]
+    summary: str
+    entry: str
+    """`package.module:Name`, resolved only for cards that ship with an installed package."""
+    score_family: str | None = None
+    """Cell of the survey's taxonomy (arXiv 2506.09368), or `neighbour baseline`."""
+    conditioning: str = "none"
+    architecture: str | None = None
+    diffusion: bool = False
+    best_for: tuple[str, ...]
+    avoid_when: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    """Tools it is made of. Who excludes one of them excludes it."""
+    requires: Requires = Requires()
+    cost: str
+    params: dict[str, Param] = {}
+    paper: str | None = None
+    body: str = ""
+    """The card's prose."""

@@ -1,0 +1,55 @@
+"""Why an item has its score: facts that an explanation may cite, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from agentad.flow.base import Noun
+
+
+class ColumnEvidence(Noun):
+    """One column's part in a row's score."""
+
+    kind: Literal["column"] = "column"
+    column: str
+    actual: str
+    """The value in the row, as text."""
+    expected: str
+    """What the normal data around the row suggests, as text."""
+    share: float
+    """Part of the row's score due to this column, 0 to 1."""
+
+
+class RegionEvidence(Noun):
+    """One connected region of an image whose local scores stand out."""
+
+    kind: Literal["region"] = "region"
+    box: tuple[int, int, int, int]
+    """left, top, right, bottom in pixels of the original image, right and bottom exclusive."""
+    area: int
+    """Pixels of the original image."""
+    peak: float
+    """Highest local score inside."""
+    neighbour: str | None = None
+    """Training item that holds the normal patch nearest to the peak."""
+    neighbour_cell: tuple[float, float, float, float] | None = None
+    """left, top, width, height of that patch, as shares of its image's width and height."""
+
+
+Evidence = Annotated[ColumnEvidence | RegionEvidence, Field(discriminator="kind")]
+
+
+class ScoredItem(Noun):
+    """One line of `scores.jsonl`."""
+
+    id: str
+    score: float
+    """Higher = more anomalous."""
+    p_value: float
+    """Chance that a normal item scores at least this high."""
+    flag: bool
+    evidence: tuple[Evidence, ...] = ()
+    map: str | None = None
+    """Local scores at the image's own resolution: a float32 TIFF, path relative to `scores.jsonl`. Images only."""

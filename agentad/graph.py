@@ -1,0 +1,85 @@
+"""The sentence as a graph: profile → plan → split → fit → score → evaluate → page.
+
+LangGraph runs the steps and checkpoints after each in SQLite; every step also lives in a folder addressed by its
+content (`store.runs.RunFolder.step`). The checkpoint says where to go on, the folders say what is already done, so
+that a kill at any moment costs at most the step in flight and a second run of the same thing does nothing.
+"""
+
+from __future__ import annotations
+
+import operator
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any, TypedDict
+
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.graph import END, START, StateGraph
+
+from agentad import steps
+from agentad.steps import Session
+from agentad.store.address import address, stat_fingerprint
+from agentad.store.version import code_version
+from agentad.tools.cards import load_cards
+
+
+class State(TypedDict, total=False):
+    """All that a checkpoint holds."""
+
+    done: Annotated[dict[str, str], operator.or_]
+    """Address of each finished step; under `data`, the fingerprint of the data."""
+
+
+_WORK: dict[str, Callable[[Session, Path], None]] = {
+    "profile": steps.profile,
+    "plan": steps.plan,
+    "split": steps.split,
+    "fit": steps.fit,
+    "score": steps.score,
+    "evaluate": steps.evaluate,
+    "page": steps.page,
+}
+
+
+def follow(session: Session) -> None:
+    """Take every step of the run that has not been taken. The caller holds the run."""
+    with closing(sqlite3.connect(session.run.path / "checkpoints.sqlite", check_same_thread=False)) as connection:
+        graph = _graph(session).compile(checkpointer=SqliteSaver(connection))
+        # the fingerprint is the thread: changed data starts from the beginning, unchanged data where it stopped
+        start = {"data": stat_fingerprint(Path(session.request.data)), "code": code_version()}
+        config = {"configurable": {"thread_id": address(start)}}
+        unfinished = bool(graph.get_state(config).next)
+        graph.invoke(None if unfinished else {"done": start}, config)
+
+
+def _graph(session: Session) -> Any:
+    graph = StateGraph(State)
+    for name in _WORK:
+        graph.add_node(name, _node(session, name))
+    for before, after in zip([START, *_WORK], [*_WORK, END], strict=True):
+        graph.add_edge(before, after)
+    return graph
+
+
+def _node(session: Session, name: str) -> Callable[[State], State]:
+    def take(state: State) -> State:
+        inputs = _inputs(session, name, state["done"])
+        key = session.run.step(name, inputs, lambda folder: _WORK[name](session, folder))
+        return {"done": {name: key}}
+
+    return take
+
+
+def _inputs(session: Session, name: str, done: dict[str, str]) -> Any:
+    """What decides the result of a step, besides the code."""
+    if name == "profile":
+        return done["data"]
+    if name == "plan":
+        given = session.plan_given and session.plan_given.model_dump(mode="json")
+        cards = {name: card.model_dump(mode="json") for name, card in load_cards().items()}
+        return [done["profile"], session.request.model_dump(mode="json"), given, cards]
+    if name == "split":
+        return [done["profile"], session.plan.model_dump(mode="json")]
+    before = {"fit": "split", "score": "fit", "evaluate": "score", "page": "evaluate"}
+    return done[before[name]]

@@ -1,0 +1,48 @@
+"""Compare the detector and its baselines on the labelled items that none of them learned from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from agentad.flow import Metrics
+from agentad.metrics.evaluate import evaluate as measure
+from agentad.steps.score import read_scores
+from agentad.steps.session import Session
+from agentad.store.atomic import write_json
+from agentad.tools.fitted import read_threshold
+from agentad.tools.road import road
+
+
+def evaluate(session: Session, folder: Path) -> None:
+    """`metrics.json`: one entry per method, or null where the labels cannot tell."""
+    labels = session.data.items.label[session.split.test]
+    telling = bool(np.any(labels == 1) and np.any(labels == 0))
+    found = {name: _metrics(session, name) for name in session.methods} if telling else None
+    write_json(folder / "metrics.json", found and {name: m.model_dump(mode="json") for name, m in found.items()})
+
+
+def _metrics(session: Session, method: str) -> Metrics:
+    data, split = session.data, session.split
+    item, local = read_scores(session, method)
+    at = np.searchsorted(split.scored, split.test)
+    way = road(session.plan.modality)
+    own = session.folder("fit") / ("detector" if method == session.plan.detector.tool else f"baselines/{method}")
+    pixels = (
+        {}
+        if local is None
+        else {
+            "map_at": lambda k: way.full_map(data, int(split.test[k]), local[at[k]]),
+            "mask_at": lambda k: data.mask(int(split.test[k])),
+        }
+    )
+    return measure(
+        item[at],
+        data.items.label[split.test],
+        threshold=read_threshold(own).value,
+        kinds=[str(kind) for kind in data.items.kind[split.test]],
+        groups=data.items.group[split.test],
+        seed=session.plan.seed,
+        **pixels,
+    )

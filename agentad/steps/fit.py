@@ -1,0 +1,39 @@
+"""Fit and calibrate the planned detector and its baselines on the same encoded items."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from agentad.detectors.base import Scores
+from agentad.steps.session import Session
+from agentad.store.arrays import load_state, save_state
+from agentad.tools import fitted as tool
+
+
+def fit(session: Session, folder: Path) -> None:
+    """`detector/`, `baselines/NAME/`, and in `held_out/NAME/` the scores of the training items the run has to score."""
+    plan, split = session.plan, session.split
+    encoder, sample, x = tool.encode_sample(plan, session.data, split.train, session.progress)
+    items = session.data.items.take(sample)
+    wanted = np.isin(sample, split.scored)
+    chosen = [plan.detector, *plan.baselines]
+    for done, step in enumerate(chosen):
+        session.progress("fitting", done, len(chosen))
+        made = tool.fit(plan, step, encoder, x, items)
+        tool.save(made, folder / "detector" if step is plan.detector else folder / "baselines" / step.tool)
+        _save_held_out(folder / "held_out" / step.tool, made.scorer.held_out, sample, wanted)
+    session.progress("fitting", len(chosen), len(chosen))
+
+
+def _save_held_out(folder: Path, scores: Scores, sample: tool.Indices, wanted: np.ndarray) -> None:  # type: ignore[type-arg]
+    parts = {"item": scores.item, "local": scores.local, "expected": scores.expected}
+    arrays = {name: array[wanted] for name, array in parts.items() if array is not None}
+    save_state(folder, {"index": sample[wanted], **arrays}, {})
+
+
+def held_out(session: Session, method: str) -> tuple[tool.Indices, Scores]:
+    """Positions and held-out scores of the training items that the run has to score."""
+    arrays, _ = load_state(session.folder("fit") / "held_out" / method)
+    return arrays["index"], Scores(arrays["item"], arrays.get("local"), arrays.get("expected"))

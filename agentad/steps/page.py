@@ -1,0 +1,118 @@
+"""Write the report: one HTML page and one JSON document."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from agentad.flow import Metrics, Report, ScoredItem
+from agentad.report.exhibits import Exhibits
+from agentad.report.page import render
+from agentad.report.pick import pick
+from agentad.steps.pictures import exhibits
+from agentad.steps.score import read_lines, read_scores
+from agentad.steps.session import Session
+from agentad.store.atomic import publish, write_json, write_text
+from agentad.store.version import library_versions
+
+MOST_LISTED = 20_000
+"""Longer lists of items are thinned for the page's pictures; its counts are of all items."""
+
+
+def page(session: Session, folder: Path) -> None:
+    """`report.html` and `report.json`; these, the plan and the scores are then linked where people look."""
+    made = _report(session)
+    items = _listed(session)
+    write_text(folder / "report.html", render(made, items, _exhibits(session, made, items)))
+    write_json(folder / "report.json", made.model_dump(mode="json"))
+
+
+def show(session: Session) -> None:
+    """Link what people open into the run folder itself; the report last, because it says that the run is finished."""
+    sources = ("plan/plan.yaml", "score/scores.jsonl", "page/report.html", "page/report.json")
+    if (session.folder("plan") / "exchanges.jsonl").is_file():
+        sources = ("plan/exchanges.jsonl", *sources)
+    if (session.folder("score") / "maps").is_dir():
+        link = session.run.path / "maps"
+        if not link.is_symlink():
+            link.symlink_to("score/maps")
+    for source in sources:
+        publish(session.run.path / source, session.run.path / Path(source).name)
+
+
+def _report(session: Session) -> Report:
+    plan, split = session.plan, session.split
+    metrics = json.loads((session.folder("evaluate") / "metrics.json").read_text(encoding="utf-8"))
+    timings = session.run.timings()
+    item, _ = read_scores(session, plan.detector.tool)
+    return Report(
+        run=session.run.name,
+        dir=str(session.run.path),
+        plan=plan,
+        profile=session.profile,
+        detector=str(session.folder("fit") / "detector"),
+        threshold=session.fitted.threshold,
+        items=len(split.scored),
+        flagged=int(session.fitted.calibration.flags(item).sum()),
+        metrics=metrics and {name: Metrics.model_validate(found) for name, found in metrics.items()},
+        report=str(session.run.path / "report.html"),
+        seconds=round(sum(spent["seconds"] for spent in timings.values()), 1),
+        peak_mb=round(_peak_mb(), 1),
+        timings={name: spent["cpu_seconds"] for name, spent in timings.items()},
+        versions={"python": sys.version.split()[0], **library_versions()},
+        reproduce=_command(session),
+        notes=split.notes,
+    )
+
+
+def _command(session: Session) -> str:
+    request, plan = session.request, session.plan
+    data = ["--data", request.data]
+    excluded = [word for name in request.exclude for word in ("--exclude", name)]
+    if session.plan_given is not None:
+        return shlex.join(["agentad", "recipe", "run", str(session.run.path / "plan.yaml"), *data, *excluded])
+    far = [] if request.target_far is None else ["--target-far", f"{request.target_far:g}"]
+    planner = [] if request.planner == "auto" else ["--planner", request.planner]
+    return shlex.join(["agentad", "run", request.text, *data, *planner, *excluded, *far, "--seed", str(plan.seed)])
+
+
+def _listed(session: Session) -> list[ScoredItem]:
+    """All items, or of very many the ones the page shows and an even sample of the rest."""
+    item, _ = read_scores(session, session.plan.detector.tool)
+    if len(item) <= MOST_LISTED:
+        return read_lines(session.folder("score") / "scores.jsonl")
+    order = np.argsort(-item, kind="stable")
+    line = int(session.fitted.calibration.flags(item).sum())
+    keep = {*order[:200].tolist(), *order[max(line - 100, 0) : line + 100].tolist()}
+    keep |= set(range(0, len(item), len(item) // MOST_LISTED + 1))
+    return read_lines(session.folder("score") / "scores.jsonl", keep.__contains__)
+
+
+def _exhibits(session: Session, made: Report, items: list[ScoredItem]) -> Exhibits:
+    data, split = session.data, session.split
+    place = {str(data.items.id[i]): int(i) for i in split.scored.tolist()}
+    judged = set(split.test.tolist())
+    labels = {item.id: int(data.items.label[place[item.id]]) for item in items if place[item.id] in judged}
+    shown = pick(items, made.threshold.value, labels)
+    chosen = set(shown.ids)
+    wanted = {place[item.id]: item for item in items if item.id in chosen}
+    _, local = read_scores(session, session.plan.detector.tool)
+    maps = {} if local is None else {i: local[np.searchsorted(split.scored, i)] for i in wanted}
+    drawn = exhibits(session.fitted, data, wanted, maps)
+    kinds = {item.id: str(data.items.kind[place[item.id]]) for item in items if data.items.kind[place[item.id]]}
+    return Exhibits(held_out=session.fitted.calibration.scores, labels=labels, kinds=kinds, **drawn)
+
+
+def _peak_mb() -> float:
+    try:
+        import resource
+    except ImportError:  # Windows has no such module, psutil asks its kernel
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset) / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

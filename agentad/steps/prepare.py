@@ -1,0 +1,77 @@
+"""Look at the data, decide what to do, and part what is learned from and what is judged."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from agentad.backbones.fetch import installed, pull
+from agentad.errors import Infeasible, WeightsMissing
+from agentad.modalities.split import split_items
+from agentad.planning import make_plan
+from agentad.planning.recipes import dump_plan
+from agentad.planning.validate import validate
+from agentad.steps.session import Session
+from agentad.store.arrays import save_state
+from agentad.store.atomic import write_json, write_text
+from agentad.tools.cards import load_cards
+from agentad.tools.road import Progress, silent
+
+FEWEST_TO_LEARN = 2
+OFFLINE = "AGENTAD_OFFLINE"
+
+
+def fetch_weights(modality: str, progress: Progress = silent) -> tuple[str, ...]:
+    """Names of the pretrained weights that tools of `modality` can use; missing ones are fetched if that can be done.
+
+    Nothing is fetched when the environment variable `AGENTAD_OFFLINE` is set.
+    """
+    wanted = sorted(
+        {card.requires.weights for card in load_cards().values() if modality in card.modalities} - {None}, key=str
+    )
+    found = []
+    for name in map(str, wanted):
+        try:
+            if installed(name) is None and not os.environ.get(OFFLINE):
+                pull(name, progress=lambda done, total, name=name: progress(f"fetching {name}", done, total))
+        except WeightsMissing:
+            continue  # the plan will say what it does without them
+        if installed(name) is not None:
+            found.append(name)
+    return tuple(found)
+
+
+def profile(session: Session, folder: Path) -> None:
+    """`profile.json`: what is in the data."""
+    write_json(folder / "profile.json", session.data.profile.model_dump(mode="json"))
+
+
+def plan(session: Session, folder: Path) -> None:
+    """`plan.yaml`: what will be done; beside it every exchange with a language model, if there was one."""
+    cards = load_cards()
+    if session.plan_given is not None:
+        decided = validate(session.plan_given, session.request, session.profile, cards)
+    else:
+        decided = make_plan(session.request, session.profile, cards, record=folder / "exchanges.jsonl")
+    write_text(folder / "plan.yaml", dump_plan(decided))
+
+
+def split(session: Session, folder: Path) -> None:
+    """Indices of what is learned from, judged and scored, and each item's id, label and group."""
+    items = session.data.items
+    drawn = split_items(items, session.plan.training, session.plan.seed)
+    if len(drawn.train) < FEWEST_TO_LEARN:
+        raise Infeasible(
+            f"{session.request.data}: {len(drawn.train)} item(s) to learn from after the split, at least "
+            f"{FEWEST_TO_LEARN} are needed; add normal items"
+        )
+    arrays = {
+        "train": drawn.train,
+        "test": drawn.test,
+        "scored": drawn.scored,
+        "group": items.group,
+        "label": items.label,
+    }
+    save_state(
+        folder, arrays, {"notes": list(drawn.notes), "train_ids": [str(items.id[i]) for i in drawn.train[:100_000]]}
+    )

@@ -1,0 +1,179 @@
+"""Score everything the run was asked about, say why, and write `scores.jsonl`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agentad.detectors.base import Detector, Scores
+from agentad.errors import AgentadError
+from agentad.flow import Evidence, ScoredItem
+from agentad.modalities.items import Items
+from agentad.steps.fit import held_out
+from agentad.steps.session import Session
+from agentad.store.arrays import load_state, save_state
+from agentad.tools.fitted import FittedDetector, load
+from agentad.tools.road import Batch, Indices, Progress, silent
+
+WORST_EXPLAINED = 50
+"""The highest scores of each batch are explained even if nothing is flagged."""
+MOST_EXPLAINED = 1_000
+"""Most items of a batch that are explained."""
+
+
+@dataclass
+class Scored:
+    """Scores of m items in the order of `index`, filled in batch by batch."""
+
+    index: Indices
+    item: NDArray[np.float64]
+    """(m,) NaN where a method was not asked."""
+    local: NDArray[np.float32] | None = None
+    """(m, h, w) for images."""
+    evidence: dict[int, tuple[Evidence, ...]] = field(default_factory=dict)
+    maps: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, index: Indices) -> Scored:
+        """Nothing scored yet."""
+        return cls(index, np.full(len(index), np.nan))
+
+    def put(self, index: Indices, scores: Scores) -> None:
+        """Fill in the scores of the items at `index`."""
+        at = np.searchsorted(self.index, index)
+        self.item[at] = scores.item
+        if scores.local is not None and scores.local.ndim == 3:  # a row's contributions are evidence, not a map
+            if self.local is None:
+                self.local = np.zeros((len(self.index), *scores.local.shape[1:]), np.float32)
+            self.local[at] = scores.local
+
+
+def score(session: Session, folder: Path) -> None:
+    """`scores.jsonl`, maps, and the raw scores of every method."""
+    fitted, split = session.fitted, session.split
+    baselines = {
+        step.tool: load(session.folder("fit") / "baselines" / step.tool).scorer for step in session.plan.baselines
+    }
+    results = {name: Scored.empty(split.scored) for name in session.methods}
+    main = results[session.plan.detector.tool]
+    known, scores = held_out(session, session.plan.detector.tool)
+    _explain_held_out(fitted, session.data, known, scores, main, folder)
+    for name in baselines:
+        results[name].put(*held_out(session, name))
+    judged = split.test if len(split.test) else split.scored[:0]
+    fresh = np.setdiff1d(split.scored, known)
+    for batch in _score_fresh(fitted, session.data, fresh, main, folder, session.progress):
+        _score_baselines(baselines, batch, judged, results)
+    for name, result in results.items():
+        _save(folder / "methods" / name, result)
+    included = np.isin(split.scored, known)
+    write_lines(folder / "scores.jsonl", fitted, session.data.items, main, included)
+
+
+def score_all(fitted: FittedDetector, data: Any, folder: Path, progress: Progress = silent) -> Scored:
+    """Score every item of `data` with a finished detector into `folder`: `scores.jsonl`, and maps for images."""
+    index = np.arange(len(data.items))
+    result = Scored.empty(index)
+    for _ in _score_fresh(fitted, data, index, result, folder, progress):
+        pass
+    write_lines(folder / "scores.jsonl", fitted, data.items, result, np.zeros(len(index), bool))
+    return result
+
+
+def _score_fresh(
+    fitted: FittedDetector, data: Any, index: Indices, into: Scored, folder: Path, progress: Progress
+) -> Iterator[Batch]:
+    for batch, scores in fitted.scored(data, index, progress):
+        into.put(batch.index, scores)
+        _explain(fitted, data, batch, scores, into)
+        into.maps.update(fitted.road.write_maps(data, batch, scores, folder))
+        yield batch
+
+
+def _score_baselines(
+    baselines: Mapping[str, Detector], batch: Batch, judged: Indices, into: Mapping[str, Scored]
+) -> None:
+    """Baselines are only asked about items that metrics will be computed on."""
+    wanted = np.isin(batch.index, judged)
+    if wanted.any():
+        for name, detector in baselines.items():
+            into[name].put(batch.index[wanted], detector.score(batch.x[wanted]))
+
+
+def _explain_held_out(
+    fitted: FittedDetector, data: Any, index: Indices, scores: Scores, into: Scored, folder: Path
+) -> None:
+    """Training items keep their held-out scores; they are read again to be explained and drawn."""
+    into.put(index, scores)
+    drawn = index if into.local is not None else index[_worth_explaining(fitted, scores.item)]
+    for batch in fitted.road.batches(fitted.encoder, data, drawn) if len(drawn) else ():
+        at = np.searchsorted(index, batch.index)
+        own = Scores(*(None if a is None else a[at] for a in (scores.item, scores.local, scores.expected)))
+        _explain(fitted, data, batch, own, into)
+        into.maps.update(fitted.road.write_maps(data, batch, own, folder))
+
+
+def _explain(fitted: FittedDetector, data: Any, batch: Batch, scores: Scores, into: Scored) -> None:
+    chosen = _worth_explaining(fitted, scores.item)
+    if not len(chosen):
+        return
+    raw = [batch.raw[i] for i in chosen] if isinstance(batch.raw, list) else batch.raw[chosen]
+    part = Batch(batch.index[chosen], raw, batch.x[chosen])
+    own = Scores(*(None if a is None else a[chosen] for a in (scores.item, scores.local, scores.expected)))
+    into.evidence.update(zip(part.index.tolist(), fitted.evidence(data, part, own), strict=True))
+
+
+def _worth_explaining(fitted: FittedDetector, item: NDArray[Any]) -> Indices:
+    order = np.argsort(-item, kind="stable")
+    flagged = int(np.sum(fitted.calibration.flags(item)))
+    return np.sort(order[: min(max(flagged, WORST_EXPLAINED), MOST_EXPLAINED)])
+
+
+def write_lines(path: Path, fitted: FittedDetector, items: Items, result: Scored, included: NDArray[np.bool_]) -> None:
+    """One `ScoredItem` a line. `included` (m,) marks items that calibrated the threshold themselves."""
+    if not np.isfinite(result.item).all():
+        raise AgentadError(
+            f"{fitted.plan.detector.tool}: some scores are not finite; please report this with the data's shape"
+        )
+    p_values = np.empty(len(result.index))
+    for which in (True, False):
+        p_values[included == which] = fitted.calibration.p_values(result.item[included == which], included=which)
+    flags = fitted.calibration.flags(result.item)
+    with path.open("w", encoding="utf-8") as file:
+        for at, i in enumerate(result.index.tolist()):
+            common = {
+                "id": str(items.id[i]),
+                "score": result.item[at],
+                "p_value": p_values[at],
+                "flag": bool(flags[at]),
+            }
+            if i in result.evidence or i in result.maps:
+                line = ScoredItem(
+                    **common, evidence=result.evidence.get(i, ()), map=result.maps.get(i)
+                ).model_dump_json()
+            else:  # a million plain rows take seconds this way and minutes the other
+                line = json.dumps({**common, "evidence": [], "map": None}, ensure_ascii=False, separators=(",", ":"))
+            file.write(line + "\n")
+
+
+def read_lines(path: Path, keep: Callable[[int], bool] = lambda i: True) -> list[ScoredItem]:
+    """The items of a `scores.jsonl` whose line number `keep` wants."""
+    with path.open(encoding="utf-8") as file:
+        return [ScoredItem.model_validate_json(line) for i, line in enumerate(file) if keep(i)]
+
+
+def _save(folder: Path, result: Scored) -> None:
+    arrays = {"index": result.index, "item": result.item}
+    save_state(folder, arrays if result.local is None else {**arrays, "local": result.local}, {})
+
+
+def read_scores(session: Session, method: str) -> tuple[NDArray[np.float64], NDArray[np.float32] | None]:
+    """Item scores (m,) and, for images, local scores (m, h, w) of the scored items by one method."""
+    arrays, _ = load_state(session.folder("score") / "methods" / method)
+    return arrays["item"], arrays.get("local")

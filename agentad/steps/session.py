@@ -1,0 +1,71 @@
+"""What the steps of one run share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agentad.flow import DataProfile, Plan, Request
+from agentad.modalities.split import Split
+from agentad.planning.recipes import load_plan
+from agentad.store.arrays import load_state
+from agentad.store.runs import RunFolder
+from agentad.tools.fitted import FittedDetector, load
+from agentad.tools.road import Progress, look, silent
+
+
+@dataclass
+class Session:
+    """A run in progress. What a step wrote is read back from its folder: every step can be the first after a kill."""
+
+    run: RunFolder
+    request: Request
+    plan_given: Plan | None = None
+    """A plan to follow instead of asking a planner."""
+    progress: Progress = silent
+
+    def folder(self, step: str) -> Path:
+        """Where a finished step's files are."""
+        return self.run.path / step
+
+    @cached_property
+    def data(self) -> Any:
+        """The data, opened once."""
+        self.progress("looking at the data", 0, 1)
+        opened = look(Path(self.request.data))
+        self.progress("looking at the data", 1, 1)
+        return opened
+
+    @cached_property
+    def profile(self) -> DataProfile:
+        """What the profile step found."""
+        return DataProfile.model_validate_json((self.folder("profile") / "profile.json").read_text(encoding="utf-8"))
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What the plan step decided."""
+        return load_plan(self.folder("plan") / "plan.yaml")
+
+    @cached_property
+    def split(self) -> Split:
+        """What the split step drew."""
+        arrays, settings = load_state(self.folder("split"))
+        return Split(arrays["train"], arrays["test"], arrays["scored"], tuple(settings["notes"]))
+
+    @cached_property
+    def fitted(self) -> FittedDetector:
+        """What the fit step made."""
+        return load(self.folder("fit") / "detector")
+
+    @property
+    def methods(self) -> list[str]:
+        """The detector's name, then its baselines'."""
+        return [self.plan.detector.tool, *(step.tool for step in self.plan.baselines)]
+
+    def labels(self) -> dict[int, int]:
+        """Label of each test item by its position among the items."""
+        return {int(i): int(self.data.items.label[i]) for i in np.asarray(self.split.test)}

@@ -1,0 +1,95 @@
+"""The road for tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agentad.detectors.base import Floats, Scores
+from agentad.flow import ColumnEvidence, Evidence, Modality
+from agentad.modalities.table import TableData, TableEncoder, open_table
+from agentad.modalities.table import recognise as recognise_table
+from agentad.store.arrays import load_state, save_state
+from agentad.tools.road import Batch, Indices
+
+if TYPE_CHECKING:
+    from agentad.tools.fitted import FittedDetector
+
+
+MODALITY: Modality = "table"
+FIT_ITEMS = 20_000
+COLUMNS_SHOWN = 3
+
+look = open_table
+recognise = recognise_table
+
+
+def fit_encoder(encoder: TableEncoder, data: TableData, index: Indices) -> TableEncoder:
+    """Learn levels, medians and ranges from the rows at `index`."""
+    return encoder.fit(data.take(index), data.profile)
+
+
+def batches(encoder: TableEncoder, data: TableData, index: Indices) -> Iterator[Batch]:
+    """One pass over the file, in row order."""
+    start = 0
+    for frame in data.chunks():
+        low, high = np.searchsorted(index, (start, start + len(frame)))
+        if high > low:
+            wanted = index[low:high]
+            part = frame if high - low == len(frame) else frame[wanted - start]
+            yield Batch(wanted, part, encoder.encode(part))
+        start += len(frame)
+
+
+def save_encoder(encoder: TableEncoder, folder: Path) -> None:
+    """Arrays and settings."""
+    save_state(folder, *encoder.state())
+
+
+def load_encoder(kind: type[TableEncoder], folder: Path) -> TableEncoder:
+    """What `save_encoder` wrote."""
+    return kind.restore(*load_state(folder))
+
+
+def evidence(fitted: FittedDetector, data: TableData, batch: Batch, scores: Scores) -> Sequence[tuple[Evidence, ...]]:
+    """The columns that drove each row's score, the value in the row beside the one expected."""
+    if scores.local is None or scores.expected is None:
+        return [()] * len(batch.index)
+    encoder: TableEncoder = fitted.encoder
+    names = list(dict.fromkeys(encoder.columns))
+    share = _share_by_column(scores.local, np.array([names.index(name) for name in encoder.columns]))
+    expected = scores.expected
+    return [
+        tuple(
+            ColumnEvidence(
+                column=names[j],
+                actual=encoder.actual(batch.raw, row, names[j]),
+                expected=encoder.expected(names[j], expected[row]),
+                share=float(share[row, j]),
+            )
+            for j in np.argsort(-share[row], kind="stable")[:COLUMNS_SHOWN]
+            if share[row, j] > 0
+        )
+        for row in range(len(batch.index))
+    ]
+
+
+def _share_by_column(local: Floats, owner: Indices) -> NDArray[np.float64]:
+    """(rows, source columns) from the contributions (rows, d) of encoded columns; rows sum to 1."""
+    share = np.zeros((len(local), int(owner.max()) + 1))
+    np.add.at(share.T, owner, np.maximum(local, 0).T.astype(np.float64))
+    return share / np.maximum(share.sum(1, keepdims=True), 1e-300)
+
+
+def write_maps(data: TableData, batch: Batch, scores: Scores, folder: Path) -> dict[int, str]:
+    """Rows have no maps; their columns are in the evidence."""
+    return {}
+
+
+def full_map(data: TableData, i: int, local: Floats) -> Floats:
+    """A row has no resolution of its own."""
+    return local

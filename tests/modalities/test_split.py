@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from agentad.modalities.items import Items
+from agentad.modalities.split import split_items
+
+
+def _items(label, given=None, group=None, kind=None):
+    n = len(label)
+    return Items(
+        np.array([str(i) for i in range(n)], dtype=object),
+        np.array(label, dtype=np.int8),
+        np.array(kind or [""] * n, dtype=object),
+        np.arange(n) if group is None else np.array(group),
+        np.array(given or [""] * n, dtype=object),
+    )
+
+
+def test_the_layout_decides_and_leaks_are_left_out():
+    items = _items(
+        [0, 0, 0, 1, 0, 1, -1],
+        ["train", "train", "train", "train", "test", "test", "test"],
+        group=[0, 1, 2, 3, 2, 5, 6],
+    )
+    split = split_items(items, "normal", 0)
+    assert list(split.train) == [0, 1]
+    assert list(split.test) == [4, 5]
+    assert list(split.scored) == [4, 5, 6]
+    assert split.notes == (
+        "1 training items left out: near-duplicates of test items",
+        "1 training items left out: labelled anomalous",
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_half_of_the_normal_groups_train_and_none_straddles(seed):
+    rng = np.random.default_rng(seed)
+    group = rng.integers(0, 60, 300)
+    label = (rng.random(300) < 0.1).astype(np.int8)
+    items = _items(label, group=group)
+    split = split_items(items, "normal", seed)
+    assert not np.any(label[split.train])
+    assert not set(group[split.train]) & set(group[split.test])
+    assert sorted([*split.train, *split.test]) == list(range(300))
+    clean = set(group) - set(group[label == 1])
+    assert len(set(group[split.train])) == (len(clean) + 1) // 2
+
+
+def test_without_labels_everything_is_learned_from_and_scored():
+    split = split_items(_items([-1] * 5), "contaminated", 0)
+    assert list(split.train) == list(split.scored) == [0, 1, 2, 3, 4]
+    assert len(split.test) == 0
+
+
+def test_a_folder_of_training_data_alone_is_scored_held_out():
+    split = split_items(_items([0, 0, 0], ["train"] * 3), "normal", 0)
+    assert list(split.train) == list(split.scored) == [0, 1, 2]
