@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,6 +112,6 @@ def _stain(surface: Floats, generator: np.random.Generator) -> NDArray[np.bool_]
 DEFECTS: dict[str, Defect] = {"pit": _pit, "scratch": _scratch, "stain": _stain}
 
 
-def _save(grey: Floats, path: Path) -> None:
+def _save(grey: NDArray[np.floating[Any]], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8)).save(path)

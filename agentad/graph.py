@@ -62,7 +62,7 @@ def _graph(session: Session) -> Any:
     return graph
 
 
-def _node(session: Session, name: str) -> Callable[[State], State]:
+def _node(session: Session, name: str) -> Any:
     def take(state: State) -> State:
         inputs = _inputs(session, name, state["done"])
         key = session.run.step(name, inputs, lambda folder: _WORK[name](session, folder))

@@ -10,7 +10,7 @@ import agentad
 ROOT = Path(agentad.__file__).parent
 ROOMS = (
     "errors assets flow store backbones modalities metrics memory diffusion llm detectors tools planning report steps graph "
-    "api demo cli"
+    "api demo cli __main__"
 ).split()
 HOMES = {
     "langchain": {"llm", "tools", "planning", "graph"},

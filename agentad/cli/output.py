@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,7 +25,7 @@ def line(text: str = "") -> None:
     sys.stdout.write(text + "\n")
 
 
-def table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print aligned columns; the last one wraps as the terminal does."""
     widths = [max(len(row[i]) for row in [headings, *rows]) for i in range(len(headings) - 1)]
     for row in [headings, *rows]:

@@ -23,6 +23,12 @@ class Scores:
     expected: Floats | None = None
     """(n, d) the denoised row, in the encoder's units. Tables only."""
 
+    def take(self, index: Ints) -> Scores:
+        """The scores of the items at `index`."""
+        local = None if self.local is None else self.local[index]
+        expected = None if self.expected is None else self.expected[index]
+        return Scores(self.item[index], local, expected)
+
 
 @dataclass(frozen=True)
 class State:

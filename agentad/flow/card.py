@@ -16,6 +16,8 @@ class Param(Noun):
     default: Value
     low: float | None = None
     high: float | None = None
+    multiple_of: int | None = None
+    """An integer has to be a multiple of it."""
     choices: tuple[str, ...] = ()
     help: str
 

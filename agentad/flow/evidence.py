@@ -32,6 +32,8 @@ class RegionEvidence(Noun):
     """Pixels of the original image."""
     peak: float
     """Highest local score inside."""
+    peak_at: tuple[int, int]
+    """x, y of the peak in pixels of the original image."""
     neighbour: str | None = None
     """Training item that holds the normal patch nearest to the peak."""
     neighbour_cell: tuple[float, float, float, float] | None = None

@@ -40,19 +40,25 @@ def split_items(items: Items, training: Literal["normal", "contaminated"], seed:
 
 
 def _as_given(items: Items, training: str) -> Split:
-    given_train = items.given == "train"
-    test = np.flatnonzero(~given_train)
-    leaked = given_train & np.isin(items.group, items.group[test])
-    anomalous = given_train & (items.label == 1) if training == "normal" else np.zeros(len(items), bool)
+    given = items.given == "train"
     notes = []
-    if leaked.any():
-        notes.append(f"{int(leaked.sum())} training items left out: near-duplicates of test items")
+    anomalous = given & (items.label == 1) & (training == "normal")
     if anomalous.any():
         notes.append(f"{int(anomalous.sum())} training items left out: labelled anomalous")
-    train = np.flatnonzero(given_train & ~leaked & ~anomalous)
-    if not len(test):  # a folder that holds training data only: score it as it is, held out
-        return Split(train, np.zeros(0, np.int64), np.flatnonzero(given_train), tuple(notes))
-    return Split(train, test[items.label[test] >= 0], test, tuple(notes))
+    train, test = given & ~anomalous, ~given
+    shared = np.intersect1d(items.group[train], items.group[test])
+    in_both = np.isin(items.group, shared)
+    if np.sum(train & in_both) <= np.sum(train) / 2:
+        if len(shared):
+            notes.append(f"{int(np.sum(train & in_both))} training items left out: near-duplicates of test items")
+        train, judged = train & ~in_both, test
+    else:  # leaving out most of the training data would cost more than leaving some test items unjudged
+        judged = test & ~in_both
+        notes.append(f"{int(np.sum(test & in_both))} test items not judged: near-duplicates of training items")
+    if not test.any():  # a folder that holds training data only: score it as it is, held out
+        return Split(np.flatnonzero(train), np.zeros(0, np.int64), np.flatnonzero(given), tuple(notes))
+    judged &= items.label >= 0
+    return Split(np.flatnonzero(train), np.flatnonzero(judged), np.flatnonzero(test), tuple(notes))
 
 
 def _half_of_normals(items: Items, seed: int) -> Split:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agentad.detectors.base import Scores
 from agentad.steps.session import Session
 from agentad.store.arrays import load_state, save_state
 from agentad.tools import fitted as tool
+from agentad.tools.road import Indices
 
 
 def fit(session: Session, folder: Path) -> None:
@@ -27,13 +29,13 @@ def fit(session: Session, folder: Path) -> None:
     session.progress("fitting", len(chosen), len(chosen))
 
 
-def _save_held_out(folder: Path, scores: Scores, sample: tool.Indices, wanted: np.ndarray) -> None:  # type: ignore[type-arg]
+def _save_held_out(folder: Path, scores: Scores, sample: Indices, wanted: NDArray[np.bool_]) -> None:
     parts = {"item": scores.item, "local": scores.local, "expected": scores.expected}
     arrays = {name: array[wanted] for name, array in parts.items() if array is not None}
     save_state(folder, {"index": sample[wanted], **arrays}, {})
 
 
-def held_out(session: Session, method: str) -> tuple[tool.Indices, Scores]:
+def held_out(session: Session, method: str) -> tuple[Indices, Scores]:
     """Positions and held-out scores of the training items that the run has to score."""
     arrays, _ = load_state(session.folder("fit") / "held_out" / method)
     return arrays["index"], Scores(arrays["item"], arrays.get("local"), arrays.get("expected"))

@@ -33,14 +33,12 @@ def page(session: Session, folder: Path) -> None:
 
 def show(session: Session) -> None:
     """Link what people open into the run folder itself; the report last, because it says that the run is finished."""
-    sources = ("plan/plan.yaml", "score/scores.jsonl", "page/report.html", "page/report.json")
-    if (session.folder("plan") / "exchanges.jsonl").is_file():
-        sources = ("plan/exchanges.jsonl", *sources)
+    sources = ["plan/plan.yaml", "plan/exchanges.jsonl", "score/scores.jsonl", "page/report.html", "page/report.json"]
     if (session.folder("score") / "maps").is_dir():
         link = session.run.path / "maps"
         if not link.is_symlink():
             link.symlink_to("score/maps")
-    for source in sources:
+    for source in filter(lambda name: (session.run.path / name).is_file(), sources):
         publish(session.run.path / source, session.run.path / Path(source).name)
 
 

@@ -45,10 +45,7 @@ def _image_exhibits(
     fitted: FittedDetector, data: ImageData, wanted: Wanted, local: Mapping[int, Floats]
 ) -> dict[str, Any]:
     place = {str(name): i for i, name in enumerate(data.items.id)}
-    top = max((float(np.max(m)) for m in local.values()), default=0.0)
-    panels = {
-        item.id: tuple(_panel(data, i, item, local[i], (fitted.local_level, top), place)) for i, item in wanted.items()
-    }
+    panels = {item.id: tuple(_panel(data, i, item, local[i], fitted.local_level, place)) for i, item in wanted.items()}
     samples = [int(i) for i in np.linspace(0, len(data.items) - 1, min(SAMPLES, len(data.items)))]
     return {
         "panels": panels,
@@ -58,22 +55,22 @@ def _image_exhibits(
 
 
 def _panel(
-    data: ImageData, i: int, item: ScoredItem, local: Floats, span: tuple[float, float], place: Mapping[str, int]
+    data: ImageData, i: int, item: ScoredItem, local: Floats, level: float, place: Mapping[str, int]
 ) -> Iterator[Picture]:
     image = data.read(i)
     pixels = upsample(local, data.size(i))
     found = [e for e in item.evidence if isinstance(e, RegionEvidence)]
     yield _picture(image, f"{item.id}, original", "original")
-    heat = draw.heatmap(image, pixels, *span)
+    peak = float(pixels.max())
+    heat = draw.heatmap(image, pixels, max(level, peak / 3), max(peak, level))  # its own scale: where, not how bad
     drawn = draw.outline(heat, boxes=[e.box for e in found])
     yield _picture(drawn, f"{item.id} with its local scores; {len(found)} region(s) outlined", "local scores")
     mask = data.mask(i)
     if mask is not None and mask.any():
         yield _picture(draw.outline(image, mask), f"{item.id} with its true mask outlined", "truth")
     for e in found[:1]:
-        if e.neighbour in place and e.neighbour_cell is not None:
-            left, top, right, bottom = e.box
-            yield _crop(image, ((left + right) // 2, (top + bottom) // 2), f"{item.id}, the region", "the region")
+        if e.neighbour is not None and e.neighbour in place and e.neighbour_cell is not None:
+            yield _crop(image, e.peak_at, f"{item.id} around the peak", "around the peak")
             other = data.read(place[e.neighbour])
             height, width = other.shape[:2]
             x, y, w, h = e.neighbour_cell

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 from agentad.backbones.fetch import installed, pull
@@ -33,7 +34,7 @@ def fetch_weights(modality: str, progress: Progress = silent) -> tuple[str, ...]
     for name in map(str, wanted):
         try:
             if installed(name) is None and not os.environ.get(OFFLINE):
-                pull(name, progress=lambda done, total, name=name: progress(f"fetching {name}", done, total))
+                pull(name, progress=partial(progress, f"fetching {name}"))
         except WeightsMissing:
             continue  # the plan will say what it does without them
         if installed(name) is not None:
@@ -52,7 +53,13 @@ def plan(session: Session, folder: Path) -> None:
     if session.plan_given is not None:
         decided = validate(session.plan_given, session.request, session.profile, cards)
     else:
-        decided = make_plan(session.request, session.profile, cards, record=folder / "exchanges.jsonl")
+        decided = make_plan(
+            session.request,
+            session.profile,
+            cards,
+            record=folder / "exchanges.jsonl",
+            available=fetch_weights(session.profile.modality),
+        )
     write_text(folder / "plan.yaml", dump_plan(decided))
 
 

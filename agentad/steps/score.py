@@ -114,7 +114,7 @@ def _explain_held_out(
     drawn = index if into.local is not None else index[_worth_explaining(fitted, scores.item)]
     for batch in fitted.road.batches(fitted.encoder, data, drawn) if len(drawn) else ():
         at = np.searchsorted(index, batch.index)
-        own = Scores(*(None if a is None else a[at] for a in (scores.item, scores.local, scores.expected)))
+        own = scores.take(at)
         _explain(fitted, data, batch, own, into)
         into.maps.update(fitted.road.write_maps(data, batch, own, folder))
 
@@ -125,8 +125,8 @@ def _explain(fitted: FittedDetector, data: Any, batch: Batch, scores: Scores, in
         return
     raw = [batch.raw[i] for i in chosen] if isinstance(batch.raw, list) else batch.raw[chosen]
     part = Batch(batch.index[chosen], raw, batch.x[chosen])
-    own = Scores(*(None if a is None else a[chosen] for a in (scores.item, scores.local, scores.expected)))
-    into.evidence.update(zip(part.index.tolist(), fitted.evidence(data, part, own), strict=True))
+    found = fitted.evidence(data, part, scores.take(chosen))
+    into.evidence.update(zip(part.index.tolist(), found, strict=True))
 
 
 def _worth_explaining(fitted: FittedDetector, item: NDArray[Any]) -> Indices:

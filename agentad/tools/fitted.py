@@ -165,8 +165,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
     version = document.get("format") if isinstance(document, dict) else None
     if version != FORMAT:
         raise DetectorRefused(
-            f"{path}: format {version!r}, but agentad {__version__} reads format {FORMAT}; load it with the version that "
-            "wrote it, or fit again"
+            f"{path}: format {version!r}, but agentad {__version__} reads format {FORMAT}; load it with the version "
+            "that wrote it, or fit again"
         )
     listed, found = document.get("files"), _digests(folder)
     expected = listed if isinstance(listed, dict) else {}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agentad.backbones.encoder import PatchEncoder
 from agentad.detectors.base import Floats, Scores
 from agentad.flow import Evidence, Modality, RegionEvidence
 from agentad.modalities.image import ImageData, open_images
 from agentad.modalities.image import recognise as recognise_images
-from agentad.modalities.image.maps import map_to_bytes, regions, upsample
+from agentad.modalities.image.maps import Region, map_to_bytes, regions, upsample
 from agentad.store.atomic import write_bytes
 from agentad.tools.road import Batch, Indices
 
@@ -47,7 +47,7 @@ def save_encoder(encoder: PatchEncoder, folder: Path) -> None:
     encoder.save(folder)
 
 
-def load_encoder(kind: type[PatchEncoder], folder: Path) -> PatchEncoder:
+def load_encoder(kind: Any, folder: Path) -> Any:
     """What `save_encoder` wrote."""
     return kind.load(folder)
 
@@ -57,30 +57,38 @@ def evidence(fitted: FittedDetector, data: ImageData, batch: Batch, scores: Scor
     if scores.local is None:
         return [()] * len(batch.index)
     nearest = fitted.scorer.nearest(batch.x) if hasattr(fitted.scorer, "nearest") else None
+    flagged = fitted.calibration.flags(scores.item)
     found: list[tuple[Evidence, ...]] = []
     for at, image in enumerate(batch.raw):
-        height, width = image.shape[:2]
-        rows, columns = scores.local.shape[1:]
-        pixels = upsample(scores.local[at], (width, height))
-        own = []
-        for region in regions(pixels, min(fitted.local_level, float(pixels.max()) * (1 - 1e-6)))[:REGIONS]:
-            x, y = region.peak_at
-            cell = (at, min(y * rows // height, rows - 1), min(x * columns // width, columns - 1))
-            neighbour = None if nearest is None else fitted.train_ids[int(nearest.item[cell])]
-            if neighbour == str(data.items.id[batch.index[at]]):
-                neighbour = None  # a training image is its own nearest normal, which says nothing
-            place = None if neighbour is None or nearest is None else divmod(int(nearest.cell[cell]), columns)
-            own.append(
-                RegionEvidence(
-                    box=region.box,
-                    area=region.area,
-                    peak=region.peak,
-                    neighbour=neighbour,
-                    neighbour_cell=place and (place[1] / columns, place[0] / rows, 1 / columns, 1 / rows),
-                )
-            )
-        found.append(tuple(own))
+        pixels = upsample(scores.local[at], (image.shape[1], image.shape[0]))
+        own = _standing_out(pixels, fitted.local_level, bool(flagged[at]))
+        found.append(tuple(_region(fitted, data, batch, at, region, nearest) for region in own))
     return found
+
+
+def _standing_out(pixels: Floats, level: float, flagged: bool) -> list[Region]:
+    """Regions above the level of normal images and half of the image's own peak; a flagged image has at least one."""
+    peak = float(pixels.max())
+    if peak <= level and not flagged:
+        return []
+    return regions(pixels, max(min(level, peak - abs(peak) / 100), peak / 2))[:REGIONS]
+
+
+def _region(
+    fitted: FittedDetector, data: ImageData, batch: Batch, at: int, region: Region, nearest: Any
+) -> RegionEvidence:
+    plain = RegionEvidence(box=region.box, area=region.area, peak=region.peak, peak_at=region.at)
+    if nearest is None:
+        return plain
+    height, width = batch.raw[at].shape[:2]
+    rows, columns = batch.x.shape[1:3]
+    cell = (at, min(region.at[1] * rows // height, rows - 1), min(region.at[0] * columns // width, columns - 1))
+    neighbour = fitted.train_ids[int(nearest.item[cell])]
+    if neighbour == str(data.items.id[batch.index[at]]):  # a training image is its own nearest normal: says nothing
+        return plain
+    row, column = divmod(int(nearest.cell[cell]), columns)
+    place = (column / columns, row / rows, 1 / columns, 1 / rows)
+    return plain.model_copy(update={"neighbour": neighbour, "neighbour_cell": place})
 
 
 def write_maps(data: ImageData, batch: Batch, scores: Scores, folder: Path) -> dict[int, str]:

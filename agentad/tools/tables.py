@@ -82,7 +82,8 @@ def _share_by_column(local: Floats, owner: Indices) -> NDArray[np.float64]:
     """(rows, source columns) from the contributions (rows, d) of encoded columns; rows sum to 1."""
     share = np.zeros((len(local), int(owner.max()) + 1))
     np.add.at(share.T, owner, np.maximum(local, 0).T.astype(np.float64))
-    return share / np.maximum(share.sum(1, keepdims=True), 1e-300)
+    total = np.maximum(share.sum(1, keepdims=True), 1e-300)
+    return np.asarray(share / total)
 
 
 def write_maps(data: TableData, batch: Batch, scores: Scores, folder: Path) -> dict[int, str]:

@@ -27,9 +27,18 @@ def test_the_layout_decides_and_leaks_are_left_out():
     assert list(split.test) == [4, 5]
     assert list(split.scored) == [4, 5, 6]
     assert split.notes == (
-        "1 training items left out: near-duplicates of test items",
         "1 training items left out: labelled anomalous",
+        "1 training items left out: near-duplicates of test items",
     )
+
+
+def test_training_data_that_is_mostly_copied_into_the_test_is_kept():
+    items = _items([0, 0, 0, 0, 1], ["train", "train", "train", "test", "test"], group=[0, 0, 1, 0, 2])
+    split = split_items(items, "normal", 0)
+    assert list(split.train) == [0, 1, 2]
+    assert list(split.test) == [4]
+    assert list(split.scored) == [3, 4]
+    assert split.notes == ("1 test items not judged: near-duplicates of training items",)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -1,0 +1,5 @@
+"""`python -m agentad`."""
+
+from agentad.cli import main
+
+main()

@@ -1,0 +1,115 @@
+"""Distance to the nearest remembered normals: the baseline that every learned detector has to beat.
+
+For image patches this is PatchCore without its coreset (https://arxiv.org/abs/2106.08265): a random subset of the
+training patches does as well. For table rows it is the mean distance to the k nearest rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agentad.detectors.base import Floats, Ints, Scores, State
+from agentad.detectors.pooling import top_mean
+from agentad.errors import InputError
+from agentad.memory.neighbours import Neighbours
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """For each patch (or row) its nearest remembered normal."""
+
+    item: NDArray[np.int64]
+    """(n, h, w) or (n,): index of the training item that the neighbour comes from."""
+    cell: NDArray[np.int64]
+    """Index of the neighbour in its item's grid, row by row from the top left; 0 for rows."""
+    distance: Floats
+
+
+class MemoryBank:
+    """Score = distance to the nearest entries of a random subset of the training patches or rows.
+
+    Args:
+        neighbours: the score is the mean distance to this many.
+        size: entries remembered at most.
+        pool: an image's score is the mean of this many highest patches.
+    """
+
+    held_out: Scores
+
+    def __init__(self, *, neighbours: int = 1, size: int = 8000, pool: int = 4) -> None:
+        self.neighbours = neighbours
+        self.size = size
+        self.pool = pool
+
+    def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0) -> Self:
+        """Remember patches of `x` (n, h, w, c) or rows of `x` (n, d).
+
+        Raises:
+            InputError: fewer than two groups, so that no item can be judged by the others.
+        """
+        groups = np.arange(len(x)) if groups is None else np.asarray(groups)
+        if len(np.unique(groups)) < 2:
+            raise InputError(f"a memory bank needs items of at least 2 groups, got {len(x)} items of 1. Add normal items.")
+        total = len(x) * _per_item(x)
+        picked = np.sort(np.random.default_rng(seed).choice(total, min(self.size, total), replace=False))
+        self._remember(_rows(x)[picked], *np.divmod(picked, _per_item(x)), groups)
+        self.held_out = self._scores(x, groups)
+        return self
+
+    def score(self, x: Floats) -> Scores:
+        """Distances of `x`, which has the layout seen by `fit`."""
+        return self._scores(x)
+
+    def nearest(self, x: Floats) -> Nearest:
+        """The nearest remembered normal of each patch or row of `x`, to show beside it."""
+        distance, entry = (found.reshape(x.shape[:-1]) for found in self._entries.search(_rows(x), 1))
+        return Nearest(self._item[entry], self._cell[entry], distance)
+
+    def state(self) -> State:
+        """The entries and where each came from."""
+        arrays = {"vectors": self._entries.references, "item": self._item, "cell": self._cell}
+        return State(arrays, self.settings())
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's parameters."""
+        return {"neighbours": self.neighbours, "size": self.size, "pool": self.pool}
+
+    @classmethod
+    def restore(cls, state: State) -> Self:
+        """The bank that `state` came from."""
+        bank = cls(**state.settings)
+        bank._remember(state.arrays["vectors"], state.arrays["item"], state.arrays["cell"])
+        return bank
+
+    def _remember(self, vectors: Floats, item: Ints, cell: Ints, groups: Ints | None = None) -> None:
+        self._item = item.astype(np.int64)
+        self._cell = cell.astype(np.int64)
+        self._entries = Neighbours(vectors, groups=None if groups is None else groups[item])
+
+    def _scores(self, x: Floats, groups: Ints | None = None) -> Scores:
+        """Scores of `x`; with `groups` (n,), entries of an item's own group do not count."""
+        own = None if groups is None else np.repeat(groups, _per_item(x))
+        distance, entry = self._entries.search(_rows(x), min(self.neighbours, len(self._entries)), leave_out=own)
+        found = np.isfinite(distance).all(axis=0)  # the nearest few that every query has
+        if not found[0]:
+            raise InputError("one group holds the whole memory bank, so nothing can judge it. Give smaller groups.")
+        score = distance[:, found].mean(axis=1, dtype=np.float64)
+        if x.ndim > 2:
+            local = score.reshape(x.shape[:-1])
+            return Scores(top_mean(local, self.pool), local)
+        expected = self._entries.references[entry[:, found]].mean(axis=1)
+        return Scores(score, (x - expected) ** 2, expected)
+
+
+def _per_item(x: Floats) -> int:
+    """Patches of an item: 1 for rows."""
+    return int(np.prod(x.shape[1:-1]))
+
+
+def _rows(x: Floats) -> Floats:
+    """(n, ..., c) to (n * patches, c)."""
+    return x.reshape(-1, x.shape[-1])

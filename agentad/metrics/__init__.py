@@ -1,0 +1,20 @@
+"""Metrics, thin over well-kept libraries. Higher score = more anomalous, everywhere."""
+
+from agentad.metrics.evaluate import evaluate
+from agentad.metrics.intervals import bootstrap
+from agentad.metrics.ranking import ap, auroc, by_type, f1max
+from agentad.metrics.segmentation import PixelCounts, aupro, count_pixels, pixel_ap, pixel_auroc
+
+__all__ = [
+    "PixelCounts",
+    "ap",
+    "aupro",
+    "auroc",
+    "bootstrap",
+    "by_type",
+    "count_pixels",
+    "evaluate",
+    "f1max",
+    "pixel_ap",
+    "pixel_auroc",
+]

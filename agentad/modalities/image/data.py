@@ -1,0 +1,164 @@
+"""A folder of images, or one image, as items to be scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agentad.errors import UnreadableData
+from agentad.flow import DataProfile, Skipped
+from agentad.modalities.image.duplicates import groups_of
+from agentad.modalities.image.facts import describe, some_skipped
+from agentad.modalities.image.layout import Arrangement, arrange
+from agentad.modalities.image.look import Look, MaskLook, look_at, look_at_mask
+from agentad.modalities.image.pixels import BrokenImage, Pixels, read_mask, read_pixels
+from agentad.modalities.image.walk import SUFFIXES, Found, holds_image, refusal, text_of, walk
+from agentad.modalities.items import Items
+from agentad.modalities.shown import shown
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where one item's pixels and ground truth come from, and what a look at them showed."""
+
+    file: Found
+    look: Look
+    masks: tuple[tuple[Found, MaskLook], ...]
+    place: int
+    """Position among the images of the arrangement."""
+
+
+class ImageData:
+    """Images found on disk, read one at a time."""
+
+    profile: DataProfile
+    items: Items
+
+    def __init__(self, profile: DataProfile, items: Items, sources: Sequence[Source]):
+        self.profile = profile
+        self.items = items
+        self._sources = sources
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def read(self, i: int) -> Pixels:
+        """Image `i` as uint8 (H, W, 3) at its own resolution; see `pixels`. Raises UnreadableData."""
+        return read_pixels(self._sources[i].file.path)
+
+    def size(self, i: int) -> tuple[int, int]:
+        """(width, height) of image `i` as `read` returns it."""
+        return self._sources[i].look.size
+
+    def mask(self, i: int) -> NDArray[np.bool_] | None:
+        """Ground truth of image `i` as bool (H, W), True where anomalous; None where it is not known.
+
+        A normal image without a mask file has nothing anomalous in it. Several mask files are joined.
+        """
+        source = self._sources[i]
+        if not source.masks and self.items.label[i] != 0:
+            return None
+        joined = np.zeros(source.look.size[::-1], dtype=np.bool_)
+        for file, _ in source.masks:
+            joined |= read_mask(file.path, source.look.size, source.look.orientation)
+        return joined
+
+
+def recognise(path: Path) -> bool:
+    """Whether `path` is a file, or a folder that holds a file, with an image's suffix."""
+    try:
+        return holds_image(path) if path.is_dir() else path.is_file() and path.suffix.lower() in SUFFIXES
+    except OSError:
+        return False
+
+
+def open_images(path: Path, *, progress: Progress | None = None) -> ImageData:
+    """Look at a folder of images, or at one image file.
+
+    Every image is decoded once, so that what cannot be read is skipped here and listed in the profile.
+    Raises UnreadableData when nothing is left.
+    """
+    root, found, skipped = _find(path)
+    arrangement = arrange([file.id for file in found])
+    sources = _look(found, arrangement, skipped, progress)
+    if not sources:
+        raise UnreadableData(f"{shown(path)}: holds no image that can be read ({some_skipped(skipped)})")
+    items = _items(arrangement, sources)
+    masks = [look for source in sources for _, look in source.masks]
+    profile = describe(root, arrangement, items, [(s.file.id, s.look) for s in sources], masks, skipped)
+    return ImageData(profile, items, sources)
+
+
+def _find(path: Path) -> tuple[Path, list[Found], list[Skipped]]:
+    try:
+        if path.is_dir():
+            return path, *walk(path)
+        if not path.exists():
+            raise UnreadableData(f"{shown(path)}: no such file or folder")
+    except OSError as problem:
+        raise UnreadableData(f"{shown(path)}: {problem.strerror}") from problem
+    reason = refusal(path)
+    if reason:
+        raise UnreadableData(f"{shown(path)}: {reason}")
+    return path.parent, [Found(text_of(path.name), path)], []
+
+
+def _look(
+    found: Sequence[Found], arrangement: Arrangement, skipped: list[Skipped], progress: Progress | None
+) -> list[Source]:
+    sources = []
+    for place, i in enumerate(arrangement.images):
+        try:
+            look = look_at(found[i].path)
+        except BrokenImage as problem:
+            skipped.append(Skipped(path=shown(found[i].id), reason=problem.reason))
+        else:
+            masks = [found[j] for j in arrangement.masks[place]]
+            sources.append(Source(found[i], look, _look_at_masks(masks, look, skipped), place))
+        if progress:
+            progress(place + 1, len(arrangement.images))
+    return sources
+
+
+def _look_at_masks(files: Sequence[Found], look: Look, skipped: list[Skipped]) -> tuple[tuple[Found, MaskLook], ...]:
+    """All of an image's masks, or none of them: half a ground truth would count defects as normal."""
+    masks = []
+    for file in files:
+        try:
+            masks.append((file, look_at_mask(file.path, look.size, look.orientation)))
+        except BrokenImage as problem:
+            skipped.append(Skipped(path=shown(file.id), reason=f"mask left out: {problem.reason}"))
+    return tuple(masks) if len(masks) == len(files) else ()
+
+
+def _items(arrangement: Arrangement, sources: Sequence[Source]) -> Items:
+    places = [s.place for s in sources]
+    return Items(
+        id=_texts([s.file.id for s in sources]),
+        label=np.array([_label(arrangement, s) for s in sources], dtype=np.int8),
+        kind=_texts([arrangement.kind[p] for p in places]),
+        group=groups_of(
+            [s.look.digest for s in sources],
+            np.stack([s.look.signature for s in sources]),
+            [arrangement.source[p] for p in places],
+        ),
+        given=_texts([arrangement.given[p] for p in places]),
+    )
+
+
+def _label(arrangement: Arrangement, source: Source) -> int:
+    """What the folders say; else what the image's own mask says; else unknown."""
+    label = arrangement.label[source.place]
+    if label < 0 and source.masks:
+        return int(any(look.marks for _, look in source.masks))
+    return label
+
+
+def _texts(values: Sequence[str]) -> NDArray[np.object_]:
+    return np.array(values, dtype=np.object_)

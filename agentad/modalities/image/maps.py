@@ -1,0 +1,79 @@
+"""Local scores: from patches to pixels, from pixels to regions, to and from a file's bytes. Higher = more anomalous."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from agentad.errors import UnreadableData
+
+Floats = NDArray[np.floating[Any]]
+
+SMOOTHING = 0.5
+"""Standard deviation of the Gaussian laid over the patch scores, in patches."""
+SMALLEST_SHARE = 1e-4
+"""Regions below this share of the image are dropped, unless no other is as high."""
+
+
+class Region(NamedTuple):
+    """A connected region of pixels above the threshold."""
+
+    box: tuple[int, int, int, int]
+    """left, top, right, bottom in pixels; right and bottom exclusive."""
+    area: int
+    """Pixels."""
+    peak: float
+    """Highest score inside."""
+    at: tuple[int, int]
+    """x, y of the peak."""
+
+
+def upsample(patch_map: Floats, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Patch scores (h, w) as pixel scores float32 (H, W) for an image of `size` (W, H).
+
+    Smoothed by `SMOOTHING`, then bilinear between patch centres. Constants stay what they are.
+    """
+    smooth = ndimage.gaussian_filter(np.asarray(patch_map, dtype=np.float32), SMOOTHING, mode="nearest")
+    return np.asarray(Image.fromarray(smooth).resize(size, Image.Resampling.BILINEAR), dtype=np.float32)
+
+
+def regions(scores: Floats, threshold: float) -> list[Region]:
+    """The connected regions (8 neighbours) of `scores` (H, W) above `threshold`, highest peak first, then largest."""
+    label, _ = ndimage.label(scores > threshold, structure=np.ones((3, 3), dtype=int))
+    found = [_region(scores, label, number, where) for number, where in enumerate(ndimage.find_objects(label), 1)]
+    found.sort(key=lambda r: (-r.peak, -r.area, r.box))
+    return [r for k, r in enumerate(found) if k == 0 or r.area >= SMALLEST_SHARE * scores.size]
+
+
+def _region(scores: Floats, label: NDArray[np.int32], number: int, where: tuple[slice, slice]) -> Region:
+    rows, columns = where
+    inside = label[where] == number
+    values = np.where(inside, scores[where], -np.inf)
+    y, x = np.unravel_index(int(values.argmax()), values.shape)
+    box = (columns.start, rows.start, columns.stop, rows.stop)
+    return Region(box, int(inside.sum()), float(values[y, x]), (int(x) + columns.start, int(y) + rows.start))
+
+
+def map_to_bytes(scores: Floats) -> bytes:
+    """`scores` (H, W) as a float32 TIFF, deflated without loss."""
+    buffer = io.BytesIO()
+    image = Image.fromarray(np.ascontiguousarray(scores, dtype=np.float32))
+    image.save(buffer, format="TIFF", compression="tiff_adobe_deflate")
+    return buffer.getvalue()
+
+
+def map_from_bytes(data: bytes) -> NDArray[np.float32]:
+    """What `map_to_bytes` wrote, float32 (H, W). Raises UnreadableData."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=("TIFF",)) as image:
+            if image.mode == "F":
+                return np.array(image, dtype=np.float32)
+    except (OSError, SyntaxError, ValueError) as problem:
+        raise UnreadableData(f"damaged score map: {problem}") from problem
+    raise UnreadableData(f"a score map holds float32 values, this image is {image.mode}")

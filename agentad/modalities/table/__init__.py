@@ -1,0 +1,6 @@
+"""Tables: recognised, profiled in one pass, read in chunks, encoded as numbers."""
+
+from agentad.modalities.table.data import TableData, open_table, recognise
+from agentad.modalities.table.encoder import TableEncoder
+
+__all__ = ["TableData", "TableEncoder", "open_table", "recognise"]

@@ -1,0 +1,115 @@
+"""What a plan has to fit: the request, the data, the tools there are, and what follows from these."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from agentad.errors import Infeasible, InputError
+from agentad.flow import DataProfile, Request, ToolCard
+from agentad.planning.words import Wishes, read_wishes
+
+Cards = Mapping[str, ToolCard]
+Available = Collection[str] | None
+"""Names of the pretrained weights that are on this machine; None: all of them can be had."""
+Training = Literal["normal", "contaminated"]
+Kind = Literal["encoder", "detector"]
+
+DEFAULT_FAR = 0.01
+ENOUGH_NORMAL = 20
+"""Known normals that are worth learning from alone, although there are unlabelled items as well."""
+_ITEMS = {"table": "rows", "image": "images"}
+
+
+@dataclass(frozen=True)
+class Situation:
+    """The request before the data. Facts come from `profile`, wishes from `request`."""
+
+    request: Request
+    profile: DataProfile
+    cards: Cards
+    available: Available = None
+
+    @property
+    def items(self) -> str:
+        """What one thing to be scored is called, in the plural."""
+        return _ITEMS[self.profile.modality]
+
+    @cached_property
+    def wishes(self) -> Wishes:
+        """What rules read in the words."""
+        return read_wishes(self.request.text, self.cards)
+
+    @cached_property
+    def excluded(self) -> tuple[str, ...]:
+        """Tools the user does not want, from options and words, and those made of them, sorted.
+
+        Raises:
+            InputError: an option names a tool that does not exist.
+        """
+        unknown = sorted(set(self.request.exclude) - set(self.cards))
+        if unknown:
+            known = ", ".join(self.cards)
+            raise InputError(f"cannot exclude {', '.join(map(repr, unknown))}: no such tool. There are: {known}")
+        named = {*self.request.exclude, *self.wishes.exclude}
+        return tuple(sorted(named | {card.name for card in self.cards.values() if named & set(card.parts)}))
+
+    @property
+    def wanted_far(self) -> float | None:
+        """The false-alarm rate the user named; an option wins over words."""
+        return self.wishes.target_far if self.request.target_far is None else self.request.target_far
+
+    @property
+    def known_normal(self) -> bool:
+        """Whether labels or the layout say which items are normal, for enough of them.
+
+        Raises:
+            Infeasible: every item is labelled anomalous.
+        """
+        facts = self.profile
+        if facts.items and facts.anomalous == facts.items:
+            raise Infeasible(
+                f"all {facts.items} {self.items} are labelled anomalous, and a detector learns from normal ones; "
+                f"add normal {self.items}, or drop the labels if they are wrong"
+            )
+        return facts.normal >= ENOUGH_NORMAL or (facts.normal > 0 and facts.unlabelled == 0)
+
+    def learnable(self, training: Training) -> int:
+        """How many items there are to learn from."""
+        if training == "contaminated":
+            return self.profile.items
+        return self.profile.normal if self.known_normal else self.profile.normal + self.profile.unlabelled
+
+    def offered(self, kind: Kind) -> list[ToolCard]:
+        """Tools for this modality that the user did not exclude, by name."""
+        fitting = (
+            card for card in self.cards.values() if card.kind == kind and self.profile.modality in card.modalities
+        )
+        return [card for card in fitting if card.name not in self.excluded]
+
+    def usable(self, kind: Kind) -> list[ToolCard]:
+        """The tools `offered` that the data allows, whatever it is assumed to be."""
+        assumed: tuple[Training, ...] = ("normal", "contaminated")
+        return [card for card in self.offered(kind) if any(self.unmet(card, training) is None for training in assumed)]
+
+    def has_weights(self, card: ToolCard) -> bool:
+        """Whether the pretrained weights that the tool needs, if any, are on this machine."""
+        return card.requires.weights is None or self.available is None or card.requires.weights in self.available
+
+    def unmet(self, card: ToolCard, training: Training) -> str | None:
+        """Why the data or this machine does not allow the tool, or None."""
+        needs = card.requires
+        if training not in needs.training:
+            return f"{card.name} needs training data that is {' or '.join(needs.training)}, and this is {training}"
+        if self.learnable(training) < needs.items:
+            there = self.learnable(training)
+            return f"{card.name} needs at least {needs.items} {self.items} to learn from, and there {_are(there)}"
+        if not self.has_weights(card):
+            return f"{card.name} needs the pretrained weights {needs.weights}, and they are not on this machine"
+        return None
+
+
+def _are(count: int) -> str:
+    return "is 1" if count == 1 else f"are {count}"

@@ -1,0 +1,56 @@
+"""Whether a plan fits the data, the cards and what the user ruled out, whoever made it."""
+
+from __future__ import annotations
+
+from agentad.errors import PlanRejected
+from agentad.flow import DataProfile, Plan, Request, Step
+from agentad.planning.situation import Available, Cards, Kind, Situation, Training
+from agentad.tools.cards import check_params
+
+
+def validate(plan: Plan, request: Request, profile: DataProfile, cards: Cards, *, available: Available = None) -> Plan:
+    """`plan` with every parameter of its tools written in.
+
+    Raises:
+        PlanRejected: with the reason, for the planner to correct.
+        Infeasible, InputError: the request itself cannot be met, whatever the plan.
+    """
+    return checked(plan, Situation(request, profile, cards, available))
+
+
+def checked(plan: Plan, situation: Situation) -> Plan:
+    """`validate` where the situation is at hand."""
+    if plan.modality != situation.profile.modality:
+        raise PlanRejected(f"modality is {plan.modality!r}, and the data is {situation.items}")
+    if situation.wanted_far is not None and plan.target_far != situation.wanted_far:
+        raise PlanRejected(f"target_far is {plan.target_far:g}, and the user wants {situation.wanted_far:g}")
+    if plan.seed != situation.request.seed:
+        raise PlanRejected(f"seed is {plan.seed}, and the user wants {situation.request.seed}")
+    encoder = _checked(plan.encoder, "encoder", plan.training, situation)
+    methods = [_checked(step, "detector", plan.training, situation) for step in (plan.detector, *plan.baselines)]
+    _check_distinct(methods)
+    return plan.model_copy(update={"encoder": encoder, "detector": methods[0], "baselines": tuple(methods[1:])})
+
+
+def _check_distinct(methods: list[Step]) -> None:
+    tools = [step.tool for step in methods]
+    twice = sorted({tool for tool in tools if tools.count(tool) > 1})
+    if twice:
+        raise PlanRejected(f"{', '.join(twice)} stands twice among detector and baselines; each method runs once")
+
+
+def _checked(step: Step, kind: Kind, training: Training, situation: Situation) -> Step:
+    card = situation.cards.get(step.tool)
+    offered = ", ".join(card.name for card in situation.offered(kind))
+    if step.tool in situation.excluded:
+        raise PlanRejected(f"{step.tool} is excluded by the user; the {kind}s left are: {offered}")
+    if card is None:
+        raise PlanRejected(f"there is no tool {step.tool!r}; the {kind}s for {situation.items} are: {offered}")
+    if card.kind != kind:
+        raise PlanRejected(f"{card.name} is of kind {card.kind}; the {kind}s for {situation.items} are: {offered}")
+    if situation.profile.modality not in card.modalities:
+        raise PlanRejected(f"{card.name} is not for {situation.items}; the {kind}s for them are: {offered}")
+    reason = situation.unmet(card, training)
+    if reason:
+        raise PlanRejected(reason)
+    return step.model_copy(update={"params": check_params(card, step.params)})

@@ -1,0 +1,43 @@
+"""What the page shows besides the report itself. Everything arrives computed and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One small picture, embedded as it is. About 320 pixels wide reads well and stays light."""
+
+    data: bytes
+    """PNG, JPEG or WebP."""
+    alt: str
+    """What a reader who cannot see it needs to know."""
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Exhibits:
+    """Pictures, rows and labels by item id. Only the items of `pick` are shown, so only those need panels and rows."""
+
+    held_out: Floats | None = None
+    """(n,) held-out scores of the training items, higher = more anomalous."""
+    labels: Mapping[str, int] = field(default_factory=dict)
+    """0 normal, 1 anomalous; -1 or absent where unknown."""
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    """Anomaly type of each anomalous item."""
+    panels: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict)
+    """Per image, left to right: original, heat map with outlined regions, nearest normal patches."""
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """(width, height) of each shown image in pixels, so that a region's place can be said in words."""
+    rows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Per table row: values as text by column, for the cells that did not drive the score."""
+    samples: tuple[Picture, ...] = ()
+    """A few pictures of the data as it came."""

@@ -1,0 +1,196 @@
+"""The run as one self-contained HTML page: no script, no network, nothing to install to read it."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined, Template
+
+from agentad import flow
+from agentad.report import text, words
+from agentad.report.cells import grid
+from agentad.report.chart import Group, chart
+from agentad.report.compare import NAMES, comparisons
+from agentad.report.compare import sentence as compared
+from agentad.report.exhibits import Exhibits, Picture
+from agentad.report.pick import Picked, pick
+
+COLUMNS = 60
+"""Columns of the profile that are listed."""
+SKIPPED = 20
+SAMPLES = 8
+PICTURES = 6
+"""Pictures of one item."""
+SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
+
+
+def render(report: flow.Report, items: Sequence[flow.ScoredItem], exhibits: Exhibits | None = None) -> str:
+    """The page. `items` are all scored items, in any order; the same input gives the same bytes.
+
+    Raises:
+        ValueError: a picture that is not PNG, JPEG or WebP.
+    """
+    shown = exhibits or Exhibits()
+    picked = pick(items, report.threshold.value, shown.labels)
+    return _template().render(
+        report=report,
+        shown=shown,
+        noun=words.noun(report),
+        headline=words.headline(report),
+        facts=_facts(report),
+        answer=_answer(report, items, shown),
+        warnings=words.warnings(report),
+        groups=_groups(picked, report, shown),
+        anchors={name: f"item-{n}" for n, name in enumerate(picked.ids, 1)},
+        chart=chart(_scores(report, items, shown), report.threshold.value),
+        metrics=_metrics(report),
+        types=_types(report, items, shown),
+        prevalence=_prevalence(items, shown.labels),
+        compared=[compared(c) for c in comparisons(report)],
+        next_commands=words.next_commands(report),
+        limits={"columns": COLUMNS, "skipped": SKIPPED, "samples": SAMPLES, "pictures": PICTURES},
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {
+        "clean": text.clean,
+        "number": text.number,
+        "percent": text.percent,
+        "whole": text.whole,
+        "chance": text.chance,
+        "measure": text.measure,
+        "count": text.count,
+        "tied": text.tied,
+        "src": _source,
+        "region": words.region,
+    }
+    return environment.from_string(files("agentad.report").joinpath("page.html.j2").read_text("utf-8"))
+
+
+def _source(picture: Picture) -> str:
+    for signature, mime in SIGNATURES.items():
+        if picture.data.startswith(signature):
+            return f"data:{mime};base64,{b64encode(picture.data).decode('ascii')}"
+    raise ValueError(f"the picture {picture.alt!r} is neither PNG, JPEG nor WebP")
+
+
+def _answer(report: flow.Report, items: Sequence[flow.ScoredItem], shown: Exhibits) -> list[str]:
+    right = words.labelled(items, shown.labels, words.noun(report))
+    who = "They score" if report.flagged > 1 else "It scores" if report.flagged else f"No {words.noun(report)} scores"
+    head = f"{who} above the threshold of {text.number(report.threshold.value)}."
+    said = (head, words.false_alarms(report), words.expected_alarms(report), right)
+    return [sentence for sentence in said if sentence]
+
+
+def _facts(report: flow.Report) -> list[tuple[str, str, str]]:
+    """The strip under the answer: (name, value, small print)."""
+    t = report.threshold
+    interval = f"95 %: {text.percent(t.far_low)} to {text.percent(t.far_high)}"
+    facts = [
+        ("Flagged", f"{report.flagged:,}", f"of {text.count(report.items, words.noun(report))}"),
+        ("Threshold", text.number(t.value), f"{t.method}, {t.n_calibration:,} scores"),
+        ("False alarms aimed at", text.percent(t.target_far), interval),
+    ]
+    found = (report.metrics or {}).get(report.plan.detector.tool)
+    if found is not None and found.auroc is not None:
+        facts.append(("AUROC", text.measure(found.auroc), _interval(found, "auroc")))
+    return facts
+
+
+def _interval(metrics: flow.Metrics, name: str) -> str:
+    interval = metrics.intervals.get(name)
+    return f"{text.measure(interval[0])} to {text.measure(interval[1])}" if interval else ""
+
+
+def _groups(picked: Picked, report: flow.Report, shown: Exhibits) -> list[dict[str, Any]]:
+    """The groups of items with their heading; each item is shown once and referred to afterwards."""
+    item, n = words.noun(report), len(picked.worst)
+    named = [
+        (f"The {text.count(n, item)} with the highest scores" if n > 1 else "The highest score", picked.worst),
+        ("Just above and below the threshold", picked.near),
+        ("Missed: labelled anomalous, not flagged", picked.missed),
+        ("Falsely raised: labelled normal, flagged", picked.raised),
+    ]
+    seen: set[str] = set()
+    groups = []
+    for heading, members in named:
+        fresh = [i for i in members if i.id not in seen]
+        groups.append(
+            {
+                "heading": heading,
+                "items": fresh,
+                "again": [i for i in members if i.id in seen],
+                "grid": grid(fresh, shown.rows),
+            }
+        )
+        seen |= {i.id for i in fresh}
+    return [g for g in groups if g["items"] or g["again"]]
+
+
+def _scores(report: flow.Report, items: Sequence[flow.ScoredItem], shown: Exhibits) -> list[Group]:
+    scores = np.array([i.score for i in items], float)
+    known = np.array([shown.labels.get(i.id, -1) for i in items], int)
+    noun, plain = words.noun(report), not (known >= 0).any()
+    learnt = "Held-out normal" if report.plan.training == "normal" else "Held-out training"
+    held = np.zeros(0) if shown.held_out is None else shown.held_out
+    return [
+        Group(f"{learnt} {noun}s", "held", held),
+        Group(f"Scored {noun}s" if plain else f"Scored, unlabelled {noun}s", "scored", scores[known < 0]),
+        Group(f"Scored, labelled normal {noun}s", "normal", scores[known == 0]),
+        Group(f"Scored, labelled anomalous {noun}s", "anomalous", scores[known == 1]),
+    ]
+
+
+def _metrics(report: flow.Report) -> dict[str, Any] | None:
+    """The table of methods: names of the columns that hold anything, and a row a method with the best marked."""
+    if not report.metrics:
+        return None
+    methods = report.metrics
+    names = [n for n in NAMES if any(getattr(m, n) is not None for m in methods.values())]
+    best = {n: max(v for m in methods.values() if (v := getattr(m, n)) is not None) for n in names}
+    rows = [
+        {
+            "method": name,
+            "chosen": name == report.plan.detector.tool,
+            "cells": [_cell(m, n, best[n]) for n in names],
+            "metrics": m,
+        }
+        for name, m in methods.items()
+    ]
+    return {"names": [NAMES[n] for n in names], "rows": rows}
+
+
+def _cell(metrics: flow.Metrics, name: str, best: float) -> dict[str, Any]:
+    value = getattr(metrics, name)
+    is_best = value is not None and text.measure(value) == text.measure(best)
+    return {"value": value, "interval": _interval(metrics, name), "best": is_best}
+
+
+def _types(report: flow.Report, items: Sequence[flow.ScoredItem], shown: Exhibits) -> list[dict[str, Any]]:
+    """AUROC of each anomaly type by method, the hardest for the method first."""
+    methods = report.metrics or {}
+    names = sorted({t for m in methods.values() for t in m.by_type})
+    counted: dict[str, list[bool]] = {n: [] for n in names}
+    for i in items:
+        if shown.labels.get(i.id) == 1 and (kind := shown.kinds.get(i.id)) in counted:
+            counted[kind].append(i.flag)
+    rows = [
+        {"type": n, "n": len(flags), "found": sum(flags), "values": [m.by_type.get(n) for m in methods.values()]}
+        for n, flags in counted.items()
+    ]
+    chosen = methods.get(report.plan.detector.tool, flow.Metrics()).by_type
+    return sorted(rows, key=lambda r: chosen.get(r["type"], 1.0))
+
+
+def _prevalence(items: Sequence[flow.ScoredItem], labels: Mapping[str, int]) -> float | None:
+    """Share of anomalies among labelled items: the AP of a coin toss."""
+    known = [v for i in items if (v := labels.get(i.id, -1)) >= 0]
+    return sum(known) / len(known) if known else None

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from agentad.detectors.bank_diffusion import BankDiffusion, Scale
+from tests.detectors.patches import anomalous, normal
+
+
+def tiny(**settings):
+    return BankDiffusion(**{"size": 500, "components": 12, "steps": 60, "folds": 2} | settings)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return tiny().fit(normal(40))
+
+
+def test_scale_puts_the_median_at_0_and_the_95th_percentile_at_1():
+    scale = Scale.of(np.arange(101.0))
+    assert scale.apply(np.array([50.0, 95.0, 5.0])).tolist() == [0, 1, -1]
+
+
+def test_finds_items_and_patches(fitted):
+    x, mask = anomalous(20)
+    scores = fitted.score(np.concatenate([normal(20, seed=7), x]))
+    assert roc_auc_score(np.repeat([0, 1], 20), scores.item) > 0.98
+    assert roc_auc_score(mask.ravel(), scores.local[20:].ravel()) > 0.98
+
+
+def test_local_scores_are_calibrated_on_held_out_normals(fitted):
+    for local in (fitted.held_out.local, fitted.score(normal(40, seed=5)).local):
+        assert np.median(local) == pytest.approx(0, abs=0.15)
+        assert np.quantile(local, 0.95) == pytest.approx(1, abs=0.25)
+
+
+def test_a_twin_in_the_same_group_does_not_help():
+    x = normal(12)
+    groups = np.tile(np.arange(12), 2)
+    twins = tiny().fit(np.concatenate([x, x]), groups=groups).held_out
+    assert np.median(twins.item) == pytest.approx(np.median(tiny().fit(x).held_out.item), rel=0.5)
+
+
+def test_nearest_normals(fitted):
+    found = fitted.nearest(normal(40)[:2])
+    assert found.item.shape == found.cell.shape == (2, 6, 6)
+    assert found.item.max() < 40
+    assert found.cell.max() < 36
+
+
+def test_restores_exactly(fitted):
+    x = normal(3, seed=9)
+    again = BankDiffusion.restore(fitted.state())
+    assert np.array_equal(again.score(x).local, fitted.score(x).local)
+    assert np.array_equal(again.score(x).item, fitted.score(x).item)
+    assert np.array_equal(again.nearest(x).item, fitted.nearest(x).item)
+
+
+def test_same_seed_same_scores():
+    x = normal(6)
+    first, second = (tiny(steps=3).fit(x, seed=1).held_out.item for _ in range(2))
+    assert np.array_equal(first, second)

@@ -1,0 +1,97 @@
+import pytest
+
+from agentad.errors import InputError
+from agentad.planning.words import Wishes, read_wishes
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("find bad parts, 0.5 % false alarms", 0.005),
+        ("at most 2 percent false positives please", 0.02),
+        ("höchstens 0,5% false alarms", 0.005),
+        ("keep the false-alarm rate below 3 %", 0.03),
+        ("False alarm rate of at most 0.1%", 0.001),
+        ("false positive rate: 0.02", 0.02),
+        ("no more than one false alarm in 200", 0.005),
+        ("2 false alarms per 1000 parts", 0.002),
+        ("5% false alarms, yes: a false alarm rate of 5 %", 0.05),
+        ("find bad parts", None),
+        ("at most 5 false alarms", None),
+        ("1 false alarm in 24 hours", None),
+        ("2 % of the parts are bad", None),
+        ("the false alarms of the last 30 days were too many", None),
+    ],
+)
+def test_false_alarm_rate(cards, text: str, rate: float | None):
+    assert read_wishes(text, cards).target_far == rate
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (
+            "1 % false alarms, or 2 % false alarms",
+            "the request names several false-alarm rates (1 %, 2 %); name one, or give it as an option",
+        ),
+        ("0 % false alarms", "the request names a false-alarm rate of 0 %; it has to lie between 0 and 100 %"),
+        ("120% false alarms", "the request names a false-alarm rate of 120 %; it has to lie between 0 and 100 %"),
+    ],
+)
+def test_impossible_rates_are_refused(cards, text: str, complaint: str):
+    with pytest.raises(InputError) as caught:
+        read_wishes(text, cards)
+    assert str(caught.value) == complaint
+
+
+@pytest.mark.parametrize(
+    ("text", "tools"),
+    [
+        ("without the memory bank", ("memory-bank",)),
+        ("Don’t use dinov2-small or the patch filters, please", ("dinov2-small", "patch-filters")),
+        ("find odd rows, no self cleaning and empirical denoiser", ("empirical-denoiser", "self-cleaning")),
+        ("no feature diffusion", ("feature-diffusion",)),
+        ("without diffusion", ("bank-diffusion", "empirical-denoiser", "feature-diffusion")),
+        ("never use nearest neighbours", ("memory-bank", "self-cleaning")),
+        ("avoid pre-trained models", ("dinov2-small",)),
+        ("use the memory bank", ()),
+        ("why not use diffusion", ()),
+        ("parts without scratches", ()),
+        ("no memory banks were harmed, but try diffusion", ("memory-bank",)),
+    ],
+)
+def test_exclusions(cards, text: str, tools: tuple[str, ...]):
+    assert read_wishes(text, cards).exclude == tools
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("These are all good parts. Learn them.", "these are all good"),
+        ("all of the images are normal", "all of the images are normal"),
+        ("they're all fine; tell me later which are not", "they are all fine"),
+        ("the folder contains only good parts", "contains only good"),
+        ("my table has no anomalies", "has no anomalies"),
+        ("train on normals only", "normals only"),
+        ("find the bad parts", None),
+        ("I have 200 good photos", None),
+        ("check whether all parts are good", None),
+        ("Are they all good?", None),
+        ("these are not all good", None),
+        ("almost all of them are good", None),
+        ("they are all good except three", None),
+        ("I don't think these are all normal", None),
+    ],
+)
+def test_all_normal(cards, text: str, quote: str | None):
+    assert read_wishes(text, cards).normal == quote
+
+
+def test_made_up_anomalies(cards):
+    assert read_wishes("make 50 synthetic defects", cards) == Wishes(made_up="synthetic")
+
+
+def test_a_long_request_is_read_quickly(cards):
+    # Patterns that backtrack without end would never come back from this.
+    text = "these are " * 20_000 + "no " * 20_000 + "false alarm rate of at most " * 5_000 + "1" * 20_000
+    assert read_wishes(text, cards) == Wishes()

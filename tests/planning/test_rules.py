@@ -1,0 +1,178 @@
+import pytest
+
+from agentad.errors import Infeasible, InputError
+from agentad.flow import Plan, Step
+from agentad.planning.rules import RulePlanner
+from agentad.tools.cards import check_params
+
+BANK = {"neighbours": 5, "size": 8000, "pool": 4}
+WHY_BASELINE = "The baseline: run beside the detector, which has to earn its place."
+
+
+def test_unlabelled_table_is_contaminated(cards, asked, table):
+    assert RulePlanner().plan(asked("find odd rows"), table(unlabelled=500), cards) == Plan(
+        request="find odd rows",
+        modality="table",
+        training="contaminated",
+        encoder=Step(
+            tool="table-encoder",
+            params=check_params(cards["table-encoder"], {}),
+            why="Best for tables of numbers, categories, dates and missing values, mixed as they come.",
+        ),
+        detector=Step(
+            tool="self-cleaning",
+            params=check_params(cards["self-cleaning"], {}),
+            why="500 rows to learn from, and some of them may be anomalies. Best for tables without labels, "
+            "where some rows "
+            "may be anomalies and nobody knows which.",
+        ),
+        baselines=(Step(tool="memory-bank", params=BANK, why=WHY_BASELINE),),
+        assumptions=(
+            "No rows are known to be normal: most of the 500 are assumed to be, and the others to differ from "
+            "each other.",
+            "No false-alarm rate was named: 1 % of normal rows may be flagged.",
+        ),
+        planner="rules",
+    )
+
+
+@pytest.mark.parametrize("facts", [{"normal": 300, "anomalous": 9}, {"normal": 20, "unlabelled": 400}, {"normal": 5}])
+def test_known_normals_are_learned_from(cards, asked, table, facts):
+    plan = RulePlanner().plan(asked(), table(**facts), cards)
+    assert (plan.training, plan.detector.tool) == ("normal", "empirical-denoiser")
+    assert plan.detector.why == (
+        f"{facts['normal']} rows to learn from are known to be normal. Best for tables whose training rows are "
+        "known to be normal."
+    )
+    assert plan.assumptions == ("No false-alarm rate was named: 1 % of normal rows may be flagged.",)
+
+
+def test_a_few_known_normals_among_many_are_not_enough(cards, asked, table):
+    plan = RulePlanner().plan(asked("1 % false alarms"), table(normal=3, unlabelled=400), cards)
+    assert (plan.training, plan.detector.tool) == ("contaminated", "self-cleaning")
+    assert plan.assumptions == (
+        "Only 3 rows are known to be normal: most of the 403 are assumed to be, and the others to differ from "
+        "each other.",
+    )
+
+
+def test_words_can_say_that_all_is_normal(cards, asked, table):
+    plan = RulePlanner().plan(asked("These are all good rows. 0.5 % false alarms"), table(unlabelled=500), cards)
+    assert (plan.training, plan.detector.tool, plan.target_far) == ("normal", "empirical-denoiser", 0.005)
+    assert plan.assumptions == (
+        "You say that the data is normal (“these are all good”): an anomaly among the 500 rows is learned as normal.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "training"), [({"normal": 200, "anomalous": 40}, "normal"), ({"unlabelled": 200}, "contaminated")]
+)
+def test_images_take_the_fusion(cards, asked, images, facts, training):
+    plan = RulePlanner().plan(asked(), images(**facts), cards)
+    assert (plan.training, plan.encoder.tool, plan.detector.tool) == (training, "dinov2-small", "bank-diffusion")
+    assert [step.tool for step in plan.baselines] == ["memory-bank"]
+
+
+def test_the_baseline_is_set_as_the_fusion_sets_its_own(cards, asked, images):
+    plan = RulePlanner().plan(asked(), images(normal=200), cards)
+    shared = set(plan.detector.params) & set(plan.baselines[0].params)
+    assert shared
+    assert {name: plan.baselines[0].params[name] for name in shared} == {n: plan.detector.params[n] for n in shared}
+
+
+def test_missing_weights_are_said_aloud(cards, asked, images):
+    plan = RulePlanner(available=[]).plan(asked("1 % false alarms"), images(normal=200), cards)
+    assert plan.encoder.tool == "patch-filters"
+    assert plan.assumptions == (
+        "dinov2-small needs the pretrained weights dinov2-small, and they are not on this machine: a simpler "
+        "encoder stands "
+        "in. `agentad models pull dinov2-small` gets them.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("exclude", "detector", "baselines"),
+    [
+        (("bank-diffusion",), "feature-diffusion", ["memory-bank"]),
+        (("feature-diffusion",), "memory-bank", []),
+        (("memory-bank",), "feature-diffusion", []),
+    ],
+)
+def test_exclusions_are_kept_to(cards, asked, images, exclude, detector, baselines):
+    plan = RulePlanner().plan(asked(exclude=exclude), images(normal=200), cards)
+    assert (plan.detector.tool, [step.tool for step in plan.baselines]) == (detector, baselines)
+    assert plan.detector.why.endswith("which you excluded.")
+
+
+def test_exclusions_in_words_are_said_aloud(cards, asked, table):
+    plan = RulePlanner().plan(asked("2 % false alarms, without self-cleaning"), table(unlabelled=500), cards)
+    assert plan.detector == Step(
+        tool="memory-bank",
+        params=BANK,
+        why="500 rows to learn from, and some of them may be anomalies. Best for a strong, quick reference for "
+        "every other "
+        "method. It stands in for self-cleaning, which you excluded.",
+    )
+    assert plan.assumptions[1] == "Read in your words: do not use self-cleaning."
+
+
+def test_an_option_wins_over_words(cards, asked, table):
+    plan = RulePlanner().plan(asked("0.5 % false alarms", target_far=0.02, seed=3), table(unlabelled=500), cards)
+    assert (plan.target_far, plan.seed) == (0.02, 3)
+
+
+def test_generation_is_not_promised(cards, asked, table):
+    plan = RulePlanner().plan(asked("generate fake fraud"), table(unlabelled=500), cards)
+    assert "You mention “generate”: this version makes no anomalies, so the plan only detects." in plan.assumptions
+
+
+def test_nothing_left_after_exclusions_is_infeasible(cards, asked, table):
+    with pytest.raises(Infeasible) as caught:
+        RulePlanner().plan(
+            asked("without diffusion", exclude=("memory-bank", "self-cleaning")), table(unlabelled=500), cards
+        )
+    assert str(caught.value) == (
+        "no detector for rows is left without bank-diffusion, empirical-denoiser, feature-diffusion, memory-bank, "
+        "self-cleaning; allow one of them"
+    )
+
+
+def test_excluding_every_usable_encoder_is_infeasible(cards, asked, images):
+    with pytest.raises(Infeasible) as caught:
+        RulePlanner(available=()).plan(asked(exclude=("patch-filters",)), images(normal=200), cards)
+    assert str(caught.value) == (
+        "no encoder can be used on /data/parts (excluded: patch-filters): dinov2-small needs the pretrained weights "
+        "dinov2-small, and they are not on this machine; add images to learn from, or allow another tool"
+    )
+
+
+def test_too_few_items_are_infeasible(cards, asked, images):
+    with pytest.raises(Infeasible) as caught:
+        RulePlanner().plan(asked(), images(normal=1, anomalous=7), cards)
+    assert str(caught.value) == (
+        "no encoder can be used on /data/parts: dinov2-small needs at least 2 images to learn from, and there is 1; "
+        "patch-filters needs at least 2 images to learn from, and there is 1; add images to learn from, or allow "
+        "another tool"
+    )
+
+
+def test_only_anomalies_are_infeasible(cards, asked, table):
+    with pytest.raises(Infeasible) as caught:
+        RulePlanner().plan(asked(), table(anomalous=40), cards)
+    assert str(caught.value) == (
+        "all 40 rows are labelled anomalous, and a detector learns from normal ones; add normal rows, or drop "
+        "the labels if "
+        "they are wrong"
+    )
+
+
+def test_excluding_an_unknown_tool_is_refused(cards, asked, table):
+    with pytest.raises(InputError) as caught:
+        RulePlanner().plan(asked(exclude=("knn",)), table(unlabelled=500), cards)
+    assert str(caught.value) == f"cannot exclude 'knn': no such tool. There are: {', '.join(cards)}"
+
+
+def test_the_same_question_has_the_same_answer(cards, asked, table):
+    again = dict(reversed(cards.items()))
+    plans = {RulePlanner().plan(asked(), table(unlabelled=500), c).model_dump_json() for c in (cards, cards, again)}
+    assert len(plans) == 1

@@ -1,0 +1,84 @@
+import pytest
+
+from agentad.errors import PlanRejected
+from agentad.flow import Plan, Step
+from agentad.planning.rules import RulePlanner
+from agentad.planning.validate import validate
+
+
+@pytest.fixture
+def plan(cards, asked, table) -> Plan:
+    return RulePlanner().plan(asked(), table(unlabelled=500), cards)
+
+
+def test_parameters_are_written_in(cards, asked, table, plan):
+    bare = plan.model_copy(update={"detector": Step(tool="memory-bank", params={"neighbours": 3}), "baselines": ()})
+    found = validate(bare, asked(), table(unlabelled=500), cards)
+    assert found.detector.params == {"neighbours": 3, "size": 8000, "pool": 4}
+    assert validate(found, asked(), table(unlabelled=500), cards) == found
+
+
+DETECTORS = "empirical-denoiser, memory-bank, self-cleaning"
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"modality": "image"}, "modality is 'image', and the data is rows"),
+        ({"target_far": 0.5}, "target_far is 0.5, and the user wants 0.02"),
+        ({"seed": 8}, "seed is 8, and the user wants 7"),
+        ({"detector": Step(tool="magic")}, f"there is no tool 'magic'; the detectors for rows are: {DETECTORS}"),
+        (
+            {"detector": Step(tool="table-encoder")},
+            f"table-encoder is of kind encoder; the detectors for rows are: {DETECTORS}",
+        ),
+        (
+            {"encoder": Step(tool="patch-filters")},
+            "patch-filters is not for rows; the encoders for them are: table-encoder",
+        ),
+        (
+            {"detector": Step(tool="empirical-denoiser")},
+            "empirical-denoiser needs training data that is normal, and this is contaminated",
+        ),
+        (
+            {"baselines": (Step(tool="memory-bank", params={"neighbours": 0}),)},
+            "memory-bank.neighbours = 0: has to lie between 1 and 100",
+        ),
+        (
+            {"detector": Step(tool="self-cleaning", params={"magic": 1})},
+            "self-cleaning has no parameter 'magic'; it has: none",
+        ),
+        (
+            {"baselines": (Step(tool="self-cleaning"),)},
+            "self-cleaning stands twice among detector and baselines; each method runs once",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_rejected_with_the_reason(cards, asked, table, plan, change, complaint):
+    request = asked("odd rows, 2 % false alarms", seed=7)
+    good = plan.model_copy(update={"target_far": 0.02, "seed": 7})
+    assert validate(good, request, table(unlabelled=500), cards) == good
+    with pytest.raises(PlanRejected) as caught:
+        validate(good.model_copy(update=change), request, table(unlabelled=500), cards)
+    assert str(caught.value) == complaint
+
+
+def test_excluded_tools_are_rejected_wherever_the_user_named_them(cards, asked, table, plan):
+    for request in (asked(exclude=("self-cleaning",)), asked("do not use self-cleaning")):
+        with pytest.raises(PlanRejected) as caught:
+            validate(plan, request, table(unlabelled=500), cards)
+        assert str(caught.value) == (
+            "self-cleaning is excluded by the user; the detectors left are: empirical-denoiser, memory-bank"
+        )
+
+
+def test_missing_weights_and_items_are_rejected(cards, asked, images):
+    plan = RulePlanner().plan(asked(), images(normal=200), cards)
+    with pytest.raises(PlanRejected) as caught:
+        validate(plan, asked(), images(normal=200), cards, available=())
+    assert str(caught.value) == (
+        "dinov2-small needs the pretrained weights dinov2-small, and they are not on this machine"
+    )
+    with pytest.raises(PlanRejected) as caught:
+        validate(plan, asked(), images(normal=1), cards)
+    assert str(caught.value) == "dinov2-small needs at least 2 images to learn from, and there is 1"

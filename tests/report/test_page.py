@@ -1,0 +1,215 @@
+"""The page as a browser would read it."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from agentad import flow
+from agentad.report import Exhibits, Picture, pick, render
+
+Run = tuple[flow.Report, list[flow.ScoredItem], Exhibits]
+VOID = {"meta", "img", "br", "rect", "line"}
+EVIL = "<script>alert(1)</script>\" onerror='x'\n\u202egnp.exe אבג"
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, text, and whether every element is closed in order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID or (tag == "rect"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).replace("\u00a0", " ").split())
+
+    def having(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.elements if name == tag]
+
+
+def test_sections_come_in_order(new_table_run: Callable[..., Run]) -> None:
+    page = Page(render(*new_table_run()))
+    assert [s["id"] for s in page.having("section")] == ["items", "scores", "metrics", "plan", "data", "run", "next"]
+    assert page.open == []
+
+
+@pytest.mark.parametrize("modality", ["table", "image"])
+def test_nothing_is_fetched_and_nothing_runs(new_table_run: Callable[..., Run], images: Run, modality: str) -> None:
+    page = Page(render(*(images if modality == "image" else new_table_run())))
+    assert {tag for tag, _ in page.elements}.isdisjoint({"script", "link", "iframe", "object", "base", "form"})
+    sources = [a[k] or "" for _, a in page.elements for k in ("src", "href", "srcset", "action") if k in a]
+    assert all(s.startswith(("data:image/jpeg;base64,", "#")) for s in sources)
+    assert not [a for _, a in page.elements for key in a if key.startswith("on")]
+    assert "default-src 'none'" in str(page.having("meta")[1])
+
+
+@pytest.mark.parametrize("modality", ["table", "image"])
+def test_it_can_be_read_without_seeing_it(new_table_run: Callable[..., Run], images: Run, modality: str) -> None:
+    page = Page(render(*(images if modality == "image" else new_table_run())))
+    assert all(img["alt"] for img in page.having("img"))
+    assert all(th["scope"] in ("col", "row") for th in page.having("th"))
+    assert all(svg.get("aria-label") or svg.get("aria-hidden") for svg in page.having("svg"))
+    assert page.having("html") == [{"lang": "en"}]
+    ids = Counter(a["id"] for _, a in page.elements if "id" in a)
+    assert max(ids.values()) == 1
+    assert {(a["href"] or "")[1:] for a in page.having("a")} <= set(ids)
+
+
+def test_every_number_of_the_report_is_on_the_page(new_table_run: Callable[..., Run]) -> None:
+    report, items, exhibits = new_table_run()
+    text = Page(render(report, items, exhibits)).text
+    for number in ("3.215", "0.42 %", "2.13 %", "200 held-out normal rows", "0.931", "0.902 to 0.954", "0.912"):
+        assert number in text
+    for number in ("0.713", "0.652 to 0.773", "0.701", "1.23 %", "54.3 %", "0.981", "0.842", "12.3 s", "812 MB"):
+        assert number in text
+    for fact in ("Seed7", "numpy2.1.0", "encode1.25", report.reproduce, "Rows without a label are normal."):
+        assert fact in text
+    assert f"{report.flagged} of {report.items} rows are flagged" in text
+
+
+def test_a_thousand_images_stay_small(images: Run) -> None:
+    report, items, exhibits = images
+    html = render(report, items, exhibits)
+    shown = pick(items, report.threshold.value, exhibits.labels).ids
+    assert 12 < len(shown) <= 36
+    assert len(Page(html).having("img")) == 3 * len(shown) + len(exhibits.samples)
+    assert len(html) < 2_000_000
+
+
+def test_each_item_is_shown_once_and_referred_to_afterwards(new_table_run: Callable[..., Run]) -> None:
+    report, items, exhibits = new_table_run()
+    page = Page(render(report, items, exhibits))
+    anchors = [a["id"] for _, a in page.elements if str(a.get("id", "")).startswith("item-")]
+    assert len(anchors) == len(pick(items, report.threshold.value, exhibits.labels).ids)
+    assert "Also shown above" in page.text
+
+
+def test_driving_cells_show_actual_expected_and_share(new_report: Callable[..., flow.Report]) -> None:
+    evidence = flow.ColumnEvidence(column="pressure", actual="9.7", expected="1.2", share=0.83)
+    item = flow.ScoredItem(id="37", score=8.25, p_value=0.0049, flag=True, evidence=(evidence,))
+    html = render(new_report([item]), [item])
+    assert 'class="hot" style="--s:0.830"' in html
+    assert "row 37 flagged score 8.25 · p 0.0049 9.7expected 1.283 %" in Page(html).text
+
+
+def test_regions_are_said_in_words(images: Run) -> None:
+    text = Page(render(*images)).text
+    assert "upper left, 120 × 90 px, 2 % of the image; peak 4.25; nearest normal patch in train/good/013.png" in text
+
+
+def test_hostile_text_is_only_ever_text(new_report: Callable[..., flow.Report]) -> None:
+    evidence = flow.ColumnEvidence(column=EVIL, actual="A" * 10_000, expected=EVIL, share=1.0)
+    item = flow.ScoredItem(id=EVIL, score=9.0, p_value=0.01, flag=True, evidence=(evidence,))
+    report = new_report([item], notes=(EVIL,), reproduce=EVIL, detector=EVIL, versions={EVIL: EVIL})
+    plan = report.plan.model_copy(update={"request": EVIL, "assumptions": (EVIL,)})
+    profile = report.profile.model_copy(update={"root": EVIL, "n_skipped": 1, "notes": (EVIL,)})
+    skipped = profile.model_copy(update={"skipped": (flow.Skipped(path=EVIL, reason=EVIL),)})
+    picture = Picture(b"\xff\xd8\xff", EVIL, EVIL)
+    exhibits = Exhibits(labels={EVIL: 1}, kinds={EVIL: EVIL}, rows={EVIL: {EVIL: EVIL}}, samples=(picture,))
+    html = render(report.model_copy(update={"plan": plan, "profile": skipped}), [item], exhibits)
+    page = Page(html)
+    assert page.having("script") == []
+    assert not [a for _, a in page.elements for key in a if key.startswith("on")]
+    assert "<script>alert(1)</script>" in page.text
+    assert "\u202e" not in html
+    assert "A" * 50 not in html
+
+
+def test_hostile_images_too(images: Run) -> None:
+    report, _, exhibits = images
+    region = flow.RegionEvidence(box=(0, 0, 9, 9), area=81, peak=1.0, peak_at=(4, 4), neighbour=EVIL)
+    item = flow.ScoredItem(id=EVIL, score=9.0, p_value=0.01, flag=True, evidence=(region,))
+    panels = {EVIL: (Picture(b"\xff\xd8\xff", EVIL, EVIL),)}
+    page = Page(render(report, [item], replace(exhibits, panels=panels)))
+    assert page.having("script") == []
+    assert not [a for _, a in page.elements for key in a if key.startswith("on")]
+
+
+def test_names_that_are_not_unicode_can_be_written(new_report: Callable[..., flow.Report]) -> None:
+    item = flow.ScoredItem.model_construct(id="bad\udcff.png", score=1.0, p_value=0.5, flag=False, evidence=())
+    assert b"bad\\udcff.png" in render(new_report([item]), [item]).encode("utf-8")
+
+
+def test_a_win_of_the_baseline_is_said_at_the_top(new_table_run: Callable[..., Run]) -> None:
+    metrics = {"empirical-denoiser": flow.Metrics(auroc=0.8), "knn1": flow.Metrics(auroc=0.9)}
+    top = Page(render(*new_table_run(metrics=metrics))).text.split("What stands out")[0]
+    assert "The baseline wins. The cheap baseline knn1 wins on AUROC: 0.900 against 0.800 for empirical-deno" in top
+
+
+def test_warnings_are_said_at_the_top(new_table_run: Callable[..., Run]) -> None:
+    report, items, exhibits = new_table_run(notes=("The rule planner took over.",))
+    threshold = report.threshold.model_copy(update={"warning": "Forty normals cannot support 1 %."})
+    page = Page(render(report.model_copy(update={"threshold": threshold}), items, exhibits))
+    top = page.text.split("What stands out")[0]
+    assert "The threshold is uncertain. Forty normals cannot support 1 %. Note. The rule planner took over." in top
+    assert [a for a in page.having("div") if a.get("class") == "warn"]
+
+
+def test_no_warning_no_box(new_table_run: Callable[..., Run]) -> None:
+    page = Page(render(*new_table_run()))
+    assert not [a for a in page.having("div") if a.get("class") == "warn"]
+
+
+def test_without_labels_no_quality_is_claimed(new_table_run: Callable[..., Run]) -> None:
+    report, items, exhibits = new_table_run(metrics=None)
+    text = Page(render(report, items, Exhibits(held_out=exhibits.held_out))).text
+    assert "The data has no labels, so how many anomalies were found cannot be measured." in text
+    assert "AUROC" not in text
+    assert "missed" not in text.lower()
+
+
+def test_nothing_flagged_is_said(new_report: Callable[..., flow.Report]) -> None:
+    item = flow.ScoredItem(id="0", score=0.5, p_value=0.5, flag=False)
+    text = Page(render(new_report([item], metrics=None), [item])).text
+    assert "0 of 1 row is flagged No row scores above the threshold of 3.215." in text
+    assert "Nothing is flagged." in text
+
+
+def test_no_items_at_all(new_report: Callable[..., flow.Report]) -> None:
+    assert "0 of 0 rows are flagged" in Page(render(new_report([]), [])).text
+
+
+def test_the_same_run_gives_the_same_bytes_in_any_order(new_table_run: Callable[..., Run]) -> None:
+    report, items, exhibits = new_table_run()
+    assert render(report, items, exhibits) == render(report, items[::-1], exhibits)
+
+
+def test_long_lists_are_cut_and_say_so(new_table_run: Callable[..., Run]) -> None:
+    report, items, exhibits = new_table_run()
+    column = flow.Column(name="c", kind="numeric", missing=0.0, distinct=2)
+    table = flow.TableFacts(rows=9, columns=(column,) * 100)
+    skipped = tuple(flow.Skipped(path=f"{i}.csv", reason="empty") for i in range(50))
+    profile = report.profile.model_copy(update={"table": table, "skipped": skipped, "n_skipped": 70})
+    text = Page(render(report.model_copy(update={"profile": profile}), items, exhibits)).text
+    assert "40 more columns not listed." in text
+    assert "Left out: 70 files" in text
+    assert "50 more" in text
+    assert "20.csv" not in text
+
+
+def test_a_picture_must_be_a_picture(images: Run) -> None:
+    report, items, exhibits = images
+    with pytest.raises(ValueError, match="the picture 'a page' is neither PNG, JPEG nor WebP"):
+        render(report, items, replace(exhibits, samples=(Picture(b"<svg onload=x>", "a page"),)))
