@@ -53,14 +53,13 @@ def _scaling(columns: list[tuple[float, float]]) -> Scaling:
     return Scaling(table[:, 0].copy(), table[:, 1].copy())
 
 
-def centre_and_spread(scores: Floats) -> tuple[Floats, Floats]:
-    """Median of each column of scores (n, m), and the way from there to its 95 % quantile: (m,), (m,).
+def centre_and_spread(scores: Floats, upper: float = 0.95) -> tuple[Floats, Floats]:
+    """Median of each column of scores (n, m), and the way from there to its `upper` quantile: (m,), (m,).
 
     Where that way is nothing the standard deviation stands in, and then 1, so that it can divide.
     """
     s = np.asarray(scores, dtype=np.float64)
     median = np.median(s, axis=0)
-    spread = np.quantile(s, 0.95, axis=0) - median
+    spread = np.quantile(s, upper, axis=0) - median
     std = s.std(axis=0)
-    spread = np.where(spread > 0, spread, np.where(std > 0, std, 1.0))
-    return median, spread
+    return median, np.where(spread > 0, spread, np.where(std > 0, std, 1.0))

@@ -57,7 +57,7 @@ def _as_given(items: Items, training: str) -> Split:
         notes.append(f"{int(np.sum(test & in_both))} test items not judged: near-duplicates of training items")
     if not test.any():  # a folder that holds training data only: score it as it is, held out
         return Split(np.flatnonzero(train), np.zeros(0, np.int64), np.flatnonzero(given), tuple(notes))
-    judged &= items.label >= 0
+    judged = judged & (items.label >= 0)
     return Split(np.flatnonzero(train), np.flatnonzero(judged), np.flatnonzero(test), tuple(notes))
 
 

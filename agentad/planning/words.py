@@ -51,6 +51,7 @@ _ALL_NORMAL = (
 _DOUBT = re.compile(
     r"\b(?:if|whether|check|ensure|make\s+sure|verify|prove|until|unless|when|are\s+these|are\s+they|almost|nearly|most|mostly"
     r"|usually|should|supposed|probably|perhaps|maybe|except|apart|aside|assum\w*|but\s+(?:for|one|two|three|a\s+few|some|\d))\b"
+    r"|\b(?:some|several|many|half|rest|first|last)\b|\b(?:that|which|who)\s+(?:are|is|were|has|have|holds?|contains?)\b"
     r"|(?:\bnot|n't)\s+(?:all|every|sure|know|think|believe)\b|\?"
 )
 _MADE_UP = re.compile(r"\b(?:generat(?:e|ing)|synthesi[sz]e|synthetic|augment(?:ation)?)\b")

@@ -80,6 +80,8 @@ def test_exclusions(cards, text: str, tools: tuple[str, ...]):
         ("these are not all good", None),
         ("almost all of them are good", None),
         ("they are all good except three", None),
+        ("find the parts that have no defects", None),
+        ("the first 100 rows have no anomalies", None),
         ("I don't think these are all normal", None),
     ],
 )

@@ -26,6 +26,8 @@ ALONE = "\x1f"
 """Stands in for the delimiter of a table with one column: a character that texts do not hold."""
 ENCODINGS = ["cp1252", "latin_1", "cp1250", "cp1251", "koi8_r", "shift_jis", "gb18030", "big5", "euc_kr"]
 MAX_NAME = 200
+VOTERS = 200
+"""Columns looked at to tell whether there is a header."""
 
 _MAGIC = {
     b"\x89PNG": "a PNG image",
@@ -188,16 +190,16 @@ def _has_header(rows: list[list[str]]) -> bool:
         return True
     body = [row for row in rows[1:] if len(row) == len(first)]
     if not body:
-        return not any(_kind(cell) in ("number", "date") for cell in first)
+        return not any(_kind([cell]) in ("number", "date") for cell in first[:VOTERS])
     votes = 0
-    for position, cell in enumerate(first[:1000]):
-        below = Counter(kind for row in body if (kind := _kind(row[position])) != "missing")
-        if below and (top := below.most_common(1)[0][0]) != "text" and (above := _kind(cell)) != "missing":
-            votes += 1 if above != top else -1
+    for position, cell in enumerate(first[:VOTERS]):
+        below = _kind([row[position].strip() for row in body])
+        if below in ("number", "date") and (above := _kind([cell])) != "missing":
+            votes += 1 if above != below else -1
     if votes:
         return votes > 0
-    again = sum(any(row[position].strip() == cell for row in body) for position, cell in enumerate(first) if cell)
-    return len(set(first)) == len(first) and again == 0
+    again = any(row[position].strip() == cell for row in body for position, cell in enumerate(first) if cell)
+    return len(set(first)) == len(first) and not again
 
 
 def _counts_up(cells: list[str]) -> bool:
@@ -206,11 +208,12 @@ def _counts_up(cells: list[str]) -> bool:
     return len(tail) > 2 and tail in ([str(k + start) for k in range(len(tail))] for start in (0, 1))
 
 
-def _kind(cell: str) -> Literal["missing", "number", "date", "text"]:
-    cell = cell.strip()
-    if cell in MISSING:
+def _kind(cells: Sequence[str]) -> Literal["missing", "number", "date", "text"]:
+    """What most of the cells are, the missing ones aside."""
+    given = pl.Series([cell for cell in cells if cell not in MISSING], dtype=pl.String)
+    if not len(given):
         return "missing"
-    one = pl.Series([cell], dtype=pl.String)
-    if numbers(one).count() or in_style(one, "decimal-comma").any() or in_style(one, "thousands-comma").any():
+    as_numbers = numbers(given).is_not_null() | in_style(given, "decimal-comma") | in_style(given, "thousands-comma")
+    if as_numbers.sum() > len(given) / 2:
         return "number"
-    return "date" if cell[:1].isdigit() and date_formats(one) else "text"
+    return "date" if date_formats(given, share=0.5) else "text"

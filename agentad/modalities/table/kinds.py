@@ -107,7 +107,7 @@ def _is_text(tally: Tally) -> bool:
     if tally.n_distinct <= MANY:
         return False
     words = tally.tokens / max(tally.values - tally.spread["plain"].count, 1)
-    return words >= 4 or tally.n_distinct >= 0.5 * tally.distinct_of
+    return words >= 4 or tally.n_distinct > 0.5 * tally.distinct_of
 
 
 def _notes(tally: Tally, spread: Spread, kind: ColumnKind) -> list[str]:
