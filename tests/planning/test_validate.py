@@ -46,7 +46,7 @@ DETECTORS = "empirical-denoiser, memory-bank, self-cleaning"
         ),
         (
             {"detector": Step(tool="self-cleaning", params={"magic": 1})},
-            "self-cleaning has no parameter 'magic'; it has: none",
+            "self-cleaning has no parameter 'magic'; it has: references, keep",
         ),
         (
             {"baselines": (Step(tool="self-cleaning"),)},

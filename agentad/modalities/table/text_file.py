@@ -19,13 +19,15 @@ from agentad.errors import UnreadableData
 from agentad.modalities.shown import shown
 from agentad.modalities.table.dialect import ALONE, SAMPLE, Dialect, sniff
 from agentad.modalities.table.files import reading
-from agentad.modalities.table.records import LONGEST, Readable, RecordTooLong, blocks
+from agentad.modalities.table.records import BLOCK, LONGEST, Readable, RecordTooLong, blocks
 from agentad.modalities.table.source import FRAME_ROWS, Losses, check_width, repeated_note
 from agentad.modalities.table.values import MISSING
 
 EXPANSION = 200
 """How many times its size a gzip file may unfold, once beyond `FREE`; real tables stay below 50."""
 FREE = 1 << 30
+WIDE = 8 << 10
+"""Bytes of a block per column at least: each column of each block has a cost of its own, however few its rows."""
 RAGGED = 0.5
 """Above this share of rows with a wrong number of cells, the dialect is wrong rather than the rows."""
 
@@ -57,10 +59,11 @@ class TextFile:
         """Frames of text columns; see `source.Source`. Raises `NotUtf8` for stray bytes."""
         losses = losses or Losses()
         good = lost = 0
+        size = max(BLOCK, WIDE * len(self.names))
         with self._open() as stream:
             recoded = stream if self._dialect.encoding == "utf-8" else _Recoded(stream, self._dialect.encoding)
             try:
-                for block in blocks(recoded, self._dialect.delimiter):
+                for block in blocks(recoded, self._dialect.delimiter, size=size):
                     before = losses.count
                     frame = self._parse(block, losses, row=good + lost, first=good + lost == 0)
                     lost += losses.count - before

@@ -189,7 +189,7 @@ def test_unclosed_quote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     from agentad.modalities.table import text_file
 
     whole = text_file.blocks
-    monkeypatch.setattr(text_file, "blocks", lambda s, d: whole(s, d, size=256, longest=4096))
+    monkeypatch.setattr(text_file, "blocks", lambda s, d, size: whole(s, d, size=256, longest=4096))
     path = tmp_path / "a.csv"
     path.write_text("a,b\n" + "1,2\n" * 100 + '3,"4\n' + "5,6\n" * 3000)
     with pytest.raises(UnreadableData) as error:
@@ -328,7 +328,7 @@ ACCEPTED = {
     "a long first cell": b'"' + b"n" * 120_000 + b'",b\n1,2\n',
     "all missing": b"a,b\n,1\n,2\n",
     "infinities": b"a,b\ninf,1.5\n-inf,2.5\n1e999,3.5\n1,4.5\n",
-    "many columns": (",".join(f"c{k}" for k in range(3000)) + "\n" + (",".join(["1"] * 3000) + "\n") * 3).encode(),
+    "many columns": (",".join(f"c{k}" for k in range(1000)) + "\n" + (",".join(["1"] * 1000) + "\n") * 3).encode(),
     "no line break at the end": b"a,b\n1,2\n3,4",
     "mixed line ends": b"a,b\r\n1,2\n3,4\r\n",
     "numbers of every size": b"a,b\n1e300,0\n-1e300,5\n1e-320,7\n0,8\n",

@@ -132,7 +132,7 @@ def test_many_blocks_keep_row_numbers(tmp_path: Path, monkeypatch: pytest.Monkey
     from agentad.modalities.table import text_file
 
     whole = text_file.blocks
-    monkeypatch.setattr(text_file, "blocks", lambda stream, delimiter: whole(stream, delimiter, size=64))
+    monkeypatch.setattr(text_file, "blocks", lambda stream, delimiter, size: whole(stream, delimiter, size=64))
     lines = [f"{k},v{k}" for k in range(200)]
     lines[150] = "150,v150,extra"
     data = table(tmp_path, "a,b\n" + "\n".join(lines) + "\n")
