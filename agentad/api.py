@@ -11,7 +11,7 @@ from typing import Any
 from agentad.errors import InputError
 from agentad.flow import DataProfile, Plan, Report, Request, ScoredItem, Skipped, Threshold
 from agentad.graph import follow
-from agentad.planning import make_plan
+from agentad.planning import make_plan, planner_inputs
 from agentad.planning.recipes import load_recipe
 from agentad.steps import Session
 from agentad.steps.page import show
@@ -294,6 +294,7 @@ def _start(request: Request, given: Plan | None, fresh: bool, progress: Progress
         "plan": given and given.model_dump(mode="json"),
         "data": fingerprint,
         "weights": list(weights),
+        "planner": planner_inputs(request),
     }
     folder = RunFolder(runs_root() / run_id(data, document))
     if fresh and folder.path.exists():

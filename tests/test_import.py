@@ -11,13 +11,13 @@ def _python(code: str) -> str:
 
 
 def test_import_brings_in_nothing_heavy():
-    heavy = "torch transformers diffusers langchain langgraph polars pyarrow sklearn scipy numpy pydantic".split()
+    heavy = ["torch", "transformers", "diffusers", "langchain", "langgraph", "polars", "pyarrow", "sklearn", "scipy", "numpy", "pydantic"]
     loaded = _python(f"import sys, agentad; print([m for m in {heavy!r} if m in sys.modules])")
     assert loaded == "[]"
 
 
 def test_the_command_line_starts_without_torch():
-    heavy = "torch transformers diffusers langchain langgraph polars pyarrow sklearn".split()
+    heavy = ["torch", "transformers", "diffusers", "langchain", "langgraph", "polars", "pyarrow", "sklearn"]
     loaded = _python(f"import sys, agentad.cli.app; print([m for m in {heavy!r} if m in sys.modules])")
     assert loaded == "[]"
 

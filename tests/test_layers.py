@@ -8,10 +8,7 @@ import pytest
 import agentad
 
 ROOT = Path(agentad.__file__).parent
-ROOMS = (
-    "errors assets flow store backbones modalities metrics memory diffusion llm detectors tools planning report steps graph "
-    "api demo cli __main__"
-).split()
+ROOMS = ["errors", "assets", "flow", "store", "backbones", "modalities", "metrics", "memory", "diffusion", "llm", "detectors", "tools", "planning", "report", "steps", "graph", "api", "demo", "cli", "__main__"]
 HOMES = {
     "langchain": {"llm", "tools", "planning", "graph"},
     "langchain_core": {"llm", "tools", "planning", "graph"},

@@ -2,38 +2,65 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
+from collections.abc import Sequence
+
+STOPPED = 130
 
 
 def main() -> None:
-    """Run the command in `sys.argv` and exit with its code; see `agentad.errors` for the codes."""
+    """Run the command in `sys.argv` and exit with its code."""
+    sys.exit(execute(sys.argv[1:]))
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Run the command that `arguments` spell; returns its exit code, see `agentad.errors`.
+
+    Whatever goes wrong is one message on standard error and, with `--json`, one document on standard output.
+    """
     # two spinning threads cost more than one working one on small shared machines
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from agentad.cli import output
+
+    said = "--json" in arguments
+    try:
+        code = _run(arguments, said)
+        output.flush()
+    except output.ReaderGone:
+        return 0
+    except output.CannotPrint as error:
+        return output.failure(str(error), error.exit_code, said=False)
+    return code
+
+
+def _run(arguments: Sequence[str], said: bool) -> int:
+    import typer
+
+    from agentad.cli import output
     from agentad.cli.app import app
     from agentad.errors import AgentadError
 
+    usage_error = typer.BadParameter.__bases__[0]  # typer exports no other name for it
     try:
-        app(standalone_mode=True)
+        code: object = app(list(arguments), prog_name="agentad", standalone_mode=False)
+    except usage_error as error:
+        error.show()  # type: ignore[attr-defined]
+        return output.failure(error.format_message() or "no command given", 2, said=said, shown=True)  # type: ignore[attr-defined]
+    except (output.ReaderGone, output.CannotPrint):
+        raise
     except AgentadError as error:
-        _say(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _say("stopped; what was finished is kept, and `agentad runs resume` goes on", 130)
-    except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        return output.failure(str(error), error.exit_code, said=said)
+    except (KeyboardInterrupt, typer.Abort):
+        code = STOPPED
     except Exception as error:
         if os.environ.get("AGENTAD_DEBUG"):
             raise
-        _say(
-            f"agentad failed: {type(error).__name__}: {error}. This is our fault; AGENTAD_DEBUG=1 shows what to report",
-            1,
+        what = f"{type(error).__name__}: {error}"
+        return output.failure(
+            f"agentad failed: {what}. This is our fault; AGENTAD_DEBUG=1 shows what to report", 1, said=said
         )
-
-
-def _say(message: str, code: int) -> None:
-    sys.stderr.write(f"error: {message}\n")
-    if "--json" in sys.argv:
-        sys.stdout.write(json.dumps({"error": message, "exit_code": code}, ensure_ascii=False) + "\n")
-    sys.exit(code)
+    if code == STOPPED:  # typer turns an interrupt into this code
+        text = "stopped; what was finished is kept, and the same command again goes on"
+        return output.failure(text, STOPPED, said=said)
+    return code if isinstance(code, int) else 0

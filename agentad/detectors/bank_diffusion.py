@@ -1,7 +1,14 @@
 """The memory bank and feature diffusion on the same whitened features, added up on one calibrated scale.
 
-The bank sees what was never seen; diffusion sees what is rare. Each part is put on the scale of its held-out normals
-before the two are averaged, patch by patch, so that a value means the same in every part and every place.
+Notation, for a patch x:
+
+    d(x)   distance to the nearest remembered normal, in units of the 95th percentile of held-out normals
+    r(x)   length of the denoising step, in the same kind of units
+    e(x)   what r was for the normals nearest to x, when they were held out
+    s(x)   d + weight (r − e), then shifted and scaled so that held-out normals have median 0 and 95th percentile 1
+
+The denoising step is longer on intricate normal parts than on plain background: r alone finds the object, not the
+defect. Its excess over its normal neighbours does not have that fault, and sees what the distance misses.
 """
 
 from __future__ import annotations
@@ -16,6 +23,9 @@ from agentad.detectors.base import Floats, Ints, Scores, State
 from agentad.detectors.feature_diffusion import FeatureDiffusion
 from agentad.detectors.memory_bank import MemoryBank, Nearest
 from agentad.detectors.pooling import top_mean
+
+EXAMPLES = 5
+"""Neighbours that say how long the denoising step usually is."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +48,11 @@ class Scale:
 
 
 class BankDiffusion:
-    """Mean of the two parts' local scores, each scaled by its held-out normals.
+    """Distance to the nearest normals, plus the denoising step's excess over theirs; 1 is a held-out 95th percentile.
 
     Args:
-        size: entries of the memory bank at most.
+        size: entries of the memory bank at most, half of them rare ones.
+        weight: how much diffusion counts beside the distance.
         components: directions of the features that both parts see.
         power: how much rare directions are amplified, 0 (not at all) to 0.5 (whitened).
         sigma: noise level of the diffusion score, in units of the features' standard deviation.
@@ -58,7 +69,8 @@ class BankDiffusion:
         size: int = 8000,
         components: int = 160,
         power: float = 0.15,
-        sigma: float = 0.7,
+        weight: float = 0.3,
+        sigma: float = 1.0,
         steps: int = 400,
         folds: int = 3,
         pool: int = 4,
@@ -66,6 +78,7 @@ class BankDiffusion:
         self.size = size
         self.components = components
         self.power = power
+        self.weight = weight
         self.sigma = sigma
         self.steps = steps
         self.folds = folds
@@ -73,7 +86,7 @@ class BankDiffusion:
         self._diffusion = FeatureDiffusion(
             components=components, power=power, sigma=sigma, steps=steps, folds=folds, pool=pool
         )
-        self._bank = MemoryBank(size=size, pool=pool)
+        self._bank = MemoryBank(size=size, rare=0.5, pool=pool)
 
     def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0) -> Self:
         """Learn both parts from patches `x` (n, h, w, c).
@@ -81,17 +94,22 @@ class BankDiffusion:
         Raises:
             InputError: fewer than two groups.
         """
+        groups = np.arange(len(x)) if groups is None else np.asarray(groups)
         self._diffusion.fit(x, groups=groups, seed=seed)
-        self._bank.fit(self._diffusion.whitening.apply(x), groups=groups, seed=seed)
-        parts = _local(self._diffusion.held_out), _local(self._bank.held_out)
-        self._scales = tuple(Scale.of(part) for part in parts)
-        self.held_out = self._fuse(*parts)
+        cells = self._diffusion.whitening.apply(x)
+        self._bank.fit(cells, groups=groups, seed=seed)
+        steps, distances = _local(self._diffusion.held_out), _local(self._bank.held_out)
+        self._usual = self._bank.at_entries(steps)
+        self._units = np.array([np.quantile(distances, 0.95), np.quantile(steps, 0.95)]) + 1e-12
+        raw = self._raw(steps, *self._bank.search(cells, EXAMPLES, groups=groups))
+        self._scale = Scale.of(raw)
+        self.held_out = self._scores(raw)
         return self
 
     def score(self, x: Floats) -> Scores:
         """0 is a typical normal patch, 1 the 95th percentile of held-out normal patches."""
-        whitened = self._diffusion.whitening.apply(x)
-        return self._fuse(self._diffusion.lengths(whitened), _local(self._bank.score(whitened)))
+        cells = self._diffusion.whitening.apply(x)
+        return self._scores(self._raw(self._diffusion.lengths(cells), *self._bank.search(cells, EXAMPLES)))
 
     def nearest(self, x: Floats) -> Nearest:
         """The nearest remembered normal of each patch, to show beside it."""
@@ -103,8 +121,9 @@ class BankDiffusion:
         arrays: dict[str, NDArray[Any]] = {
             f"{part}.{name}": array for part, state in parts.items() for name, array in state.arrays.items()
         }
-        arrays["scales"] = np.array([(scale.centre, scale.spread) for scale in self._scales])
-        names = ("size", "components", "power", "sigma", "steps", "folds", "pool")
+        arrays |= {"usual": self._usual, "units": self._units}
+        arrays["scale"] = np.array([self._scale.centre, self._scale.spread])
+        names = ("size", "components", "power", "weight", "sigma", "steps", "folds", "pool")
         return State(arrays, {name: getattr(self, name) for name in names})
 
     @classmethod
@@ -113,12 +132,20 @@ class BankDiffusion:
         detector = cls(**state.settings)
         detector._diffusion = FeatureDiffusion.restore(_part(detector._diffusion, state, "diffusion"))
         detector._bank = MemoryBank.restore(_part(detector._bank, state, "bank"))
-        detector._scales = tuple(Scale(*row) for row in state.arrays["scales"].tolist())
+        detector._usual, detector._units = state.arrays["usual"], state.arrays["units"]
+        detector._scale = Scale(*state.arrays["scale"].tolist())
         return detector
 
-    def _fuse(self, diffusion: Floats, bank: Floats) -> Scores:
-        scaled = [scale.apply(part) for scale, part in zip(self._scales, (diffusion, bank), strict=True)]
-        local = (scaled[0] + scaled[1]) / 2
+    def _raw(self, steps: Floats, distance: Floats, entry: Ints) -> Floats:
+        """Sum d + weight (r − e) from denoising steps (n, h, w) and the neighbours (n, h, w, k) of each patch."""
+        missing = entry < 0  # fewer neighbours than asked for: the others speak for them
+        usual = np.where(missing, np.nan, self._usual[entry])
+        excess = steps - np.nanmean(usual, axis=-1)
+        raw: Floats = distance[..., 0] / self._units[0] + self.weight * excess / self._units[1]
+        return raw
+
+    def _scores(self, raw: Floats) -> Scores:
+        local = self._scale.apply(raw)
         return Scores(top_mean(local, self.pool), local)
 
 

@@ -24,8 +24,10 @@ from agentad.detectors.base import Floats
 from agentad.detectors.empirical_null import EmpiricalNull, fit_empirical_null
 from agentad.flow import Threshold
 
-REFITS = 30
-"""Bootstrap refits behind the interval of an empirical-null threshold."""
+NULL_ERROR = 0.13
+"""How far the true false-alarm rate of an empirical-null threshold can lie above its target. A fit to the bulk cannot know
+the tail, so this is measured: on 58 samples of 29 real tables (ADBench, self-cleaning, with their anomalies and without),
+for targets from 0.1 % to 10 %, the rate was between 0 and this much above the target in 97.5 %; the median was 2 points."""
 
 
 class Calibration:
@@ -95,19 +97,15 @@ def _too_few(n: int, target_far: float) -> str | None:
 
 
 def _empirical_null_threshold(null: EmpiricalNull, scores: Floats, target_far: float) -> Threshold:
-    value = null.quantile_above(target_far)
     n = len(scores)
-    generator = np.random.default_rng(0)
-    refits = [fit_empirical_null(generator.choice(scores, n)) for _ in range(REFITS)]
-    rates = [float(refit.rate_above(np.array([value]))[0]) for refit in refits]
     few = f"; {n} items are few for a rate of {target_far:.2%}" if n * target_far < 1 else ""
     return Threshold(
-        value=value,
+        value=null.quantile_above(target_far),
         target_far=target_far,
         method="empirical-null",
         n_calibration=n,
-        far_low=float(np.quantile(rates, 0.025)),
-        far_high=float(np.quantile(rates, 0.975)),
-        warning="no item is known to be normal: the false-alarm rate is estimated from the bulk of the scores and "
-        f"assumes that at least 70 % of the items are normal{few}",
+        far_low=0.0,
+        far_high=min(target_far + NULL_ERROR, 1.0),
+        warning="no item is known to be normal: the false-alarm rate is estimated from the bulk of the scores, assumes that "
+        f"at least 90 % of the items are normal, and may be off by {NULL_ERROR:.0%}{few}",
     )

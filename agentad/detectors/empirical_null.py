@@ -5,8 +5,8 @@ empirical null, is fitted to the bulk of all scores and extrapolated to the tail
 https://doi.org/10.1198/016214504000000089, by maximum likelihood on the censored bulk; Tukey's g distribution stands
 in for his Gaussian, because distances are skewed).
 
-Notation: normals are X = m + σ (exp(g Z) - 1) / g with Z standard normal; scores above the 70 % quantile c are only
-counted. It assumes that at least about 70 % of the items are normal.
+Notation: normals are X = m + σ (exp(g Z) - 1) / g with Z standard normal; scores above the 90 % quantile c are only
+counted. It assumes that at least about 90 % of the items are normal.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from scipy.special import ndtr, ndtri
 
 from agentad.detectors.base import Floats
 
-CENSOR = 0.7
+CENSOR = 0.9
 """Quantile above which scores are counted, not measured."""
-SKEW_PRIOR = (0.3, 0.15)
+SKEW_PRIOR = (0.5, 0.3)
 """Mean and standard deviation of the Gaussian prior on g, which decides where few scores speak."""
 _FLAT = 1e-4
 _SUMMARY = 1000

@@ -27,7 +27,8 @@ BATCH = 16_384
 class FeatureDiffusion:
     """Score = ‖D(x; σ) − x‖, the mean over denoisers that each learned from all folds but one.
 
-    The same denoisers that make up the detector judge the training items they have not seen, so `held_out` costs nothing.
+    The denoisers that make up the detector also judge the training items they have not seen, so `held_out` needs no
+    fit of its own. Only the whitening, one linear map, has seen every item.
 
     Args:
         components: directions of the features that are kept.
@@ -50,7 +51,7 @@ class FeatureDiffusion:
         components: int = 160,
         power: float = 0.15,
         sigma: float = 0.7,
-        width: int = 320,
+        width: int = 256,
         steps: int = 400,
         folds: int = 3,
         sample: int = 60_000,
@@ -127,9 +128,7 @@ class FeatureDiffusion:
         with torch.random.fork_rng(devices=[]):  # layers draw their weights from torch's global generator
             torch.manual_seed(seed)
             denoiser = self._denoiser(cells.shape[-1])
-        train_denoiser(
-            denoiser, torch.from_numpy(cells), edm=self._edm, training=Training(steps=self.steps), seed=seed
-        )
+        train_denoiser(denoiser, torch.from_numpy(cells), edm=self._edm, training=Training(steps=self.steps), seed=seed)
         return denoiser
 
     @torch.inference_mode()
@@ -137,7 +136,7 @@ class FeatureDiffusion:
         """‖D(x; σ) − x‖ of `cells` (..., d), as (...)."""
         rows = torch.from_numpy(cells.reshape(-1, cells.shape[-1]))
         sigma = torch.tensor([self.sigma])
-        steps = [(self._edm.denoise(denoiser, part, sigma) - part).norm(dim=1) for part in rows.split(BATCH)]
+        steps = [(self._edm.denoise(denoiser, part, sigma) - part).norm(dim=1) for part in torch.split(rows, BATCH)]
         length: NDArray[np.float32] = torch.cat(steps).numpy().reshape(cells.shape[:-1])
         return length
 

@@ -18,7 +18,9 @@ def group_folds(groups: Ints, folds: int, seed: int) -> Ints:
     """
     names, member, counts = np.unique(groups, return_inverse=True, return_counts=True)
     if len(names) < 2:
-        raise InputError(f"cross-fitting needs items of at least 2 groups, got {len(groups)} items of 1. Add normal items.")
+        raise InputError(
+            f"cross-fitting needs items of at least 2 groups, got {len(groups)} items of 1. Add normal items."
+        )
     shuffled = np.random.default_rng(seed).permutation(len(names))
     order = shuffled[np.argsort(-counts[shuffled], kind="stable")]
     load = np.zeros(min(folds, len(names)), np.int64)

@@ -17,6 +17,9 @@ from agentad.detectors.pooling import top_mean
 from agentad.errors import InputError
 from agentad.memory.neighbours import Neighbours
 
+CANDIDATES = 50_000
+"""Patches among which rare ones are looked for; bounds the cost of looking."""
+
 
 @dataclass(frozen=True)
 class Nearest:
@@ -35,14 +38,17 @@ class MemoryBank:
     Args:
         neighbours: the score is the mean distance to this many.
         size: entries remembered at most.
+        rare: share of the entries drawn from the tenth of the patches that lie farthest from the others. On images of
+            small objects a random bank is mostly background; this one covers the object too.
         pool: an image's score is the mean of this many highest patches.
     """
 
     held_out: Scores
 
-    def __init__(self, *, neighbours: int = 1, size: int = 8000, pool: int = 4) -> None:
+    def __init__(self, *, neighbours: int = 1, size: int = 8000, rare: float = 0.0, pool: int = 4) -> None:
         self.neighbours = neighbours
         self.size = size
+        self.rare = rare
         self.pool = pool
 
     def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0) -> Self:
@@ -53,9 +59,10 @@ class MemoryBank:
         """
         groups = np.arange(len(x)) if groups is None else np.asarray(groups)
         if len(np.unique(groups)) < 2:
-            raise InputError(f"a memory bank needs items of at least 2 groups, got {len(x)} items of 1. Add normal items.")
-        total = len(x) * _per_item(x)
-        picked = np.sort(np.random.default_rng(seed).choice(total, min(self.size, total), replace=False))
+            raise InputError(
+                f"a memory bank needs items of at least 2 groups, got {len(x)} items of 1. Add normal items."
+            )
+        picked = self._pick(_rows(x), np.repeat(groups, _per_item(x)), np.random.default_rng(seed))
         self._remember(_rows(x)[picked], *np.divmod(picked, _per_item(x)), groups)
         self.held_out = self._scores(x, groups)
         return self
@@ -66,17 +73,31 @@ class MemoryBank:
 
     def nearest(self, x: Floats) -> Nearest:
         """The nearest remembered normal of each patch or row of `x`, to show beside it."""
-        distance, entry = (found.reshape(x.shape[:-1]) for found in self._entries.search(_rows(x), 1))
-        return Nearest(self._item[entry], self._cell[entry], distance)
+        distance, entry = self.search(x, 1)
+        return Nearest(self._item[entry[..., 0]], self._cell[entry[..., 0]], distance[..., 0])
+
+    def search(self, x: Floats, k: int, *, groups: Ints | None = None) -> tuple[Floats, Ints]:
+        """Distances and entries, both (n, ..., k), of the nearest entries of each patch or row.
+
+        With `groups` (n,), entries of an item's own group do not count; places left empty hold infinity and -1.
+        """
+        own = None if groups is None else np.repeat(groups, _per_item(x))
+        distance, entry = self._entries.search(_rows(x), k, leave_out=own)
+        return distance.reshape(*x.shape[:-1], k), entry.reshape(*x.shape[:-1], k)
+
+    def at_entries(self, local: Floats) -> Floats:
+        """The values of a map of the training items (n, h, w) at the places that the entries (m,) came from."""
+        values: Floats = local.reshape(len(local), -1)[self._item, self._cell]
+        return values
 
     def state(self) -> State:
         """The entries and where each came from."""
-        arrays = {"vectors": self._entries.references, "item": self._item, "cell": self._cell}
+        arrays: dict[str, NDArray[Any]] = {"vectors": self._entries.references, "item": self._item, "cell": self._cell}
         return State(arrays, self.settings())
 
     def settings(self) -> dict[str, Any]:
         """The constructor's parameters."""
-        return {"neighbours": self.neighbours, "size": self.size, "pool": self.pool}
+        return {"neighbours": self.neighbours, "size": self.size, "rare": self.rare, "pool": self.pool}
 
     @classmethod
     def restore(cls, state: State) -> Self:
@@ -85,23 +106,33 @@ class MemoryBank:
         bank._remember(state.arrays["vectors"], state.arrays["item"], state.arrays["cell"])
         return bank
 
+    def _pick(self, rows: Floats, owner: Ints, rng: np.random.Generator) -> Ints:
+        """The rows to remember: some at random, then some of those that the first see as far away."""
+        size = min(self.size, len(rows))
+        n_rare = int(size * self.rare)
+        picked = rng.choice(len(rows), size - n_rare, replace=False)
+        if n_rare:
+            candidates = np.setdiff1d(rng.choice(len(rows), min(CANDIDATES, len(rows)), replace=False), picked)
+            known = Neighbours(rows[picked], groups=owner[picked])
+            distance = known.search(rows[candidates], 1, leave_out=owner[candidates])[0][:, 0]
+            farthest = candidates[np.argsort(-distance, kind="stable")[: max(len(candidates) // 10, n_rare)]]
+            picked = np.concatenate([picked, rng.choice(farthest, min(n_rare, len(farthest)), replace=False)])
+        return np.sort(picked)
+
     def _remember(self, vectors: Floats, item: Ints, cell: Ints, groups: Ints | None = None) -> None:
         self._item = item.astype(np.int64)
         self._cell = cell.astype(np.int64)
         self._entries = Neighbours(vectors, groups=None if groups is None else groups[item])
 
     def _scores(self, x: Floats, groups: Ints | None = None) -> Scores:
-        """Scores of `x`; with `groups` (n,), entries of an item's own group do not count."""
-        own = None if groups is None else np.repeat(groups, _per_item(x))
-        distance, entry = self._entries.search(_rows(x), min(self.neighbours, len(self._entries)), leave_out=own)
-        found = np.isfinite(distance).all(axis=0)  # the nearest few that every query has
-        if not found[0]:
+        distance, entry = self.search(x, min(self.neighbours, len(self._entries)), groups=groups)
+        filled = int(np.isfinite(distance).sum(axis=-1).min())  # neighbours that every query has
+        if not filled:
             raise InputError("one group holds the whole memory bank, so nothing can judge it. Give smaller groups.")
-        score = distance[:, found].mean(axis=1, dtype=np.float64)
+        score = distance[..., :filled].mean(axis=-1, dtype=np.float64)
         if x.ndim > 2:
-            local = score.reshape(x.shape[:-1])
-            return Scores(top_mean(local, self.pool), local)
-        expected = self._entries.references[entry[:, found]].mean(axis=1)
+            return Scores(top_mean(score, self.pool), score)
+        expected = self._entries.references[entry[:, :filled]].mean(axis=1)
         return Scores(score, (x - expected) ** 2, expected)
 
 

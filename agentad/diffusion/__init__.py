@@ -1,0 +1,1 @@
+"""Preconditioning, denoisers and training. Modality-free."""

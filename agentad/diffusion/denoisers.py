@@ -20,7 +20,8 @@ class NoiseEmbedding(nn.Module):
     def forward(self, c_noise: Tensor) -> Tensor:
         """(n,) to (n, width)."""
         angle = c_noise[:, None] * self.frequencies  # (n, n_frequencies)
-        return self.project(torch.cat([angle.sin(), angle.cos()], dim=1))
+        embedding: Tensor = self.project(torch.cat([angle.sin(), angle.cos()], dim=1))
+        return embedding
 
 
 class ResidualBlock(nn.Module):

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from diffusers import EDMEulerScheduler
@@ -33,17 +34,15 @@ class Edm:
     log_sigma_mean: float = -0.4
     """Training noise is log-normal: ln σ ~ N(mean, std²)."""
     log_sigma_std: float = 1.0
-    _scheduler: EDMEulerScheduler = field(init=False, repr=False, compare=False)
+    _scheduler: Any = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_scheduler", EDMEulerScheduler(sigma_data=self.sigma_data))
+        object.__setattr__(self, "_scheduler", EDMEulerScheduler(sigma_data=self.sigma_data))  # type: ignore[no-untyped-call]
 
     def denoise(self, network: Network, x: Tensor, sigma: Tensor) -> Tensor:
         """D(x; σ) for samples `x` (n, ...) and noise levels `sigma` (n,)."""
         wide = sigma.reshape(-1, *[1] * (x.ndim - 1))  # one σ a sample, broadcast over its features
-        output = network(
-            self._scheduler.precondition_inputs(x, wide), self._scheduler.precondition_noise(sigma)
-        )
+        output = network(self._scheduler.precondition_inputs(x, wide), self._scheduler.precondition_noise(sigma))
         denoised: Tensor = self._scheduler.precondition_outputs(x, output, wide)
         return denoised
 

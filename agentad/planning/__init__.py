@@ -1,7 +1,7 @@
 """From a request and a look at the data to a plan that can be carried out."""
 
 from agentad.planning.chat import ChatPlanner
-from agentad.planning.make import Planner, make_plan, planner_for
+from agentad.planning.make import Planner, make_plan, planner_for, planner_inputs
 from agentad.planning.recipes import dump_plan, load_plan, load_recipe
 from agentad.planning.rules import RulePlanner
 from agentad.planning.validate import validate
@@ -15,5 +15,6 @@ __all__ = [
     "load_recipe",
     "make_plan",
     "planner_for",
+    "planner_inputs",
     "validate",
 ]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from agentad.assets import listing
 from agentad.flow import DataProfile, Plan, Request
 from agentad.llm.structured import Chat
 from agentad.planning.chat import ChatPlanner
 from agentad.planning.rules import RulePlanner
 from agentad.planning.situation import Available, Cards
+from agentad.store.address import address
 
 REPLAY = "replay:"
 
@@ -53,3 +55,13 @@ def _chat(name: str) -> Chat:
     from agentad.llm.structured import ModelChat
 
     return ModelChat(chat_model(name), public_name(name))
+
+
+def planner_inputs(request: Request) -> str | None:
+    """Address of what a planner reads besides request, profile and cards: prompts, or the replayed exchanges."""
+    if request.planner in ("auto", "rules"):
+        return None
+    if request.planner.startswith(REPLAY):
+        path = Path(request.planner.removeprefix(REPLAY))
+        return address(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else None
+    return address({name: path.read_text(encoding="utf-8") for name, path in listing("prompts", ".md").items()})

@@ -59,7 +59,7 @@ def _report(session: Session) -> Report:
         metrics=metrics and {name: Metrics.model_validate(found) for name, found in metrics.items()},
         report=str(session.run.path / "report.html"),
         seconds=round(sum(spent["seconds"] for spent in timings.values()), 1),
-        peak_mb=round(_peak_mb(), 1),
+        peak_mb=round(peak_mb(), 1),
         timings={name: spent["cpu_seconds"] for name, spent in timings.items()},
         versions={"python": sys.version.split()[0], **library_versions()},
         reproduce=_command(session),
@@ -103,14 +103,3 @@ def _exhibits(session: Session, made: Report, items: list[ScoredItem]) -> Exhibi
     drawn = exhibits(session.fitted, data, wanted, maps)
     kinds = {item.id: str(data.items.kind[place[item.id]]) for item in items if data.items.kind[place[item.id]]}
     return Exhibits(held_out=session.fitted.calibration.scores, labels=labels, kinds=kinds, **drawn)
-
-
-def _peak_mb() -> float:
-    try:
-        import resource
-    except ImportError:  # Windows has no such module, psutil asks its kernel
-        import psutil
-
-        return float(psutil.Process().memory_info().peak_wset) / 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

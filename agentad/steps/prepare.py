@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from agentad.backbones.fetch import installed, pull
-from agentad.errors import Infeasible, WeightsMissing
+from agentad.errors import Infeasible, InputError, PlanRejected, WeightsMissing
 from agentad.modalities.split import split_items
 from agentad.planning import make_plan
 from agentad.planning.recipes import dump_plan
@@ -49,16 +49,19 @@ def profile(session: Session, folder: Path) -> None:
 
 def plan(session: Session, folder: Path) -> None:
     """`plan.yaml`: what will be done; beside it every exchange with a language model, if there was one."""
-    cards = load_cards()
+    cards, available = load_cards(), fetch_weights(session.profile.modality)
     if session.plan_given is not None:
-        decided = validate(session.plan_given, session.request, session.profile, cards)
+        try:
+            decided = validate(session.plan_given, session.request, session.profile, cards, available=available)
+        except PlanRejected as error:
+            raise InputError(f"the plan does not fit {session.request.data}: {error}") from error
     else:
         decided = make_plan(
             session.request,
             session.profile,
             cards,
             record=folder / "exchanges.jsonl",
-            available=fetch_weights(session.profile.modality),
+            available=available,
         )
     write_text(folder / "plan.yaml", dump_plan(decided))
 

@@ -130,7 +130,7 @@ def all_runs(root: Path | None = None) -> list[RunFolder]:
 
 
 def find_run(name: str) -> RunFolder:
-    """The run called `name`, or at the path `name`.
+    """The run at the path `name`, called `name`, or else the newest whose name starts with `name`.
 
     Raises:
         InputError: there is none.
@@ -138,6 +138,9 @@ def find_run(name: str) -> RunFolder:
     for path in (Path(name).absolute(), runs_root() / Path(name).name):
         if (path / "run.json").is_file():
             return RunFolder(path)
+    started = [run for run in all_runs() if name and run.name.startswith(name)]
+    if started:
+        return started[-1]
     raise InputError(f"{name}: no such run in {runs_root()}; `agentad runs list` shows the runs there are")
 
 

@@ -12,7 +12,7 @@ DRAWS = {
 }
 
 
-@pytest.mark.parametrize("share", [0.0, 0.05, 0.25])
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.08])
 @pytest.mark.parametrize("name", DRAWS)
 def test_flags_few_normals_whatever_the_contamination(name, share):
     rng = np.random.default_rng(1)
@@ -22,8 +22,10 @@ def test_flags_few_normals_whatever_the_contamination(name, share):
     calibration = Calibration(np.concatenate([normal, planted]), 0.01, known_normal=False)
     assert np.mean(calibration.flags(DRAWS[name](rng, 50_000))) < 0.035
     assert calibration.flags(planted).all()
+    assert calibration.threshold.far_low == 0.0
+    assert calibration.threshold.far_high == pytest.approx(0.14)
     assert calibration.threshold.method == "empirical-null"
-    assert "at least 70 % of the items are normal" in (calibration.threshold.warning or "")
+    assert "at least 90 % of the items are normal" in (calibration.threshold.warning or "")
 
 
 def test_p_values_fall_with_the_score_and_agree_with_the_flags():

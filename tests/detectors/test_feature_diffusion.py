@@ -20,7 +20,7 @@ def test_beats_its_untrained_self(fitted):
     learned = roc_auc_score(mask.ravel(), fitted.score(x).local.ravel())
     untrained = roc_auc_score(mask.ravel(), tiny(steps=1).fit(normal(40)).score(x).local.ravel())
     assert learned > 0.97
-    assert learned > untrained + 0.02
+    assert untrained < 0.6
 
 
 def test_scores_differ_between_items(fitted):
@@ -41,8 +41,8 @@ def test_an_item_is_judged_by_denoisers_that_saw_no_other_of_its_group():
     x = normal(8)
     x[0] += 6  # two strange items of one group: a denoiser that saw one of them would accept the other
     x[1] = x[0]
-    together = tiny(folds=4).fit(x, groups=np.array([0, 0, 1, 2, 3, 4, 5, 6])).held_out.item
-    apart = tiny(folds=8).fit(x).held_out.item
+    together = tiny(folds=4, steps=60).fit(x, groups=np.array([0, 0, 1, 2, 3, 4, 5, 6])).held_out.item
+    apart = tiny(folds=8, steps=60).fit(x).held_out.item
     assert together[:2].min() > 1.3 * apart[:2].max()
 
 

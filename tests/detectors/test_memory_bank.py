@@ -44,6 +44,21 @@ def test_held_out_scores_are_those_of_new_normals():
     assert np.median(bank.held_out.item) == pytest.approx(np.median(new), rel=0.1)
 
 
+def test_rare_entries_cover_what_a_random_bank_misses():
+    x = normal(40)
+    x[:, 2, 3] += 6  # one cell in 36 shows another texture
+    new = normal(20, seed=5)
+    new[:, 2, 3] += 6
+    random, covering = (MemoryBank(size=60, rare=rare).fit(x).score(new).local for rare in (0.0, 0.5))
+    assert covering[:, 2, 3].mean() < 0.7 * random[:, 2, 3].mean()
+
+
+def test_maps_are_read_where_the_entries_came_from():
+    x = normal(8)
+    bank = MemoryBank(size=30).fit(x)
+    assert np.array_equal(bank.at_entries(x[..., 0]), bank.state().arrays["vectors"][:, 0])
+
+
 def test_nearest_names_the_training_item_and_cell():
     x = normal(8)
     found = MemoryBank().fit(x).nearest(x[3:5])

@@ -12,7 +12,7 @@ def two_points(n=400):
     return sign.expand(-1, 3).contiguous()
 
 
-def trained(seed, *, steps=150, progress=None):
+def trained(seed, *, steps=250, progress=None):
     torch.manual_seed(seed)
     net = MlpDenoiser(3, width=16, depth=1)
     training = Training(steps=steps, batch=64, peak_rate=1e-2, ema=0.9)

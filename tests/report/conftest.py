@@ -135,7 +135,9 @@ def _item(name: str, score: float, evidence: tuple[flow.Evidence, ...] = ()) -> 
 
 
 def image_items(scores: np.ndarray) -> list[flow.ScoredItem]:
-    region = flow.RegionEvidence(box=(60, 40, 180, 130), area=6144, peak=4.25, peak_at=(120, 80), neighbour="train/good/013.png")
+    region = flow.RegionEvidence(
+        box=(60, 40, 180, 130), area=6144, peak=4.25, peak_at=(120, 80), neighbour="train/good/013.png"
+    )
     small = flow.RegionEvidence(box=(500, 400, 512, 416), area=150, peak=2.5, peak_at=(505, 410))
     return [
         _item(f"test/{'bad' if s > 3 else 'good'}/{i:03d}.png", float(s), (region, small)) for i, s in enumerate(scores)

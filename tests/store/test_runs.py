@@ -64,6 +64,7 @@ def test_runs_are_found_by_name_and_path_and_listed():
         run.write_request({"request": 2})
     assert find_run("cells-1").request() == {"request": 1}
     assert find_run(str(run.path)).name == "cells-1"
+    assert find_run("cel").name == "cells-1"
     assert [r.name for r in all_runs()] == ["cells-1"]
     run.remove()
     with pytest.raises(InputError) as error:

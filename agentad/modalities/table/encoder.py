@@ -130,7 +130,7 @@ class TableEncoder:
             encoder.notes = tuple(settings["notes"])
         except (KeyError, TypeError, ValidationError) as error:
             raise DetectorRefused(
-                f"The table encoder's settings are damaged or too new: {error}. Fit it again."
+                f"The table encoder's settings are damaged or too new: {shown(error)}. Fit it again."
             ) from error
         return encoder
 

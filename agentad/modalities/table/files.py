@@ -50,9 +50,12 @@ def reading(path: Path) -> Iterator[None]:
     """Turn what the file system and Arrow raise while reading `path` into `UnreadableData`."""
     try:
         yield
-    except (OSError, EOFError, pa.ArrowException) as error:
+    except (OSError, EOFError, UnicodeError, pa.ArrowException) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).split("\n")[0]
-        raise UnreadableData(f"{shown(path)} cannot be read: {reason}. Check the file and its permissions.") from error
+        reason = reason.rstrip(".")
+        raise UnreadableData(
+            f"{shown(path)} cannot be read: {shown(reason)}. Check the file and its permissions."
+        ) from error
 
 
 def is_regular(path: Path) -> bool:

@@ -84,7 +84,9 @@ def _load(path: Path) -> tuple[dict[str, NDArray[Any]], list[str]]:
                     )
                 arrays = {name: _array(path, archive, info) for name, info in members.items() if name in ("X", "y")}
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError) as error:
-            raise UnreadableData(f"{shown(path)} is a damaged or foreign npz file: {error}. Save it again.") from error
+            raise UnreadableData(
+                f"{shown(path)} is a damaged or foreign npz file: {shown(error)}. Save it again."
+            ) from error
     return arrays, [shown(name, 40) for name in members if name not in ("X", "y")]
 
 

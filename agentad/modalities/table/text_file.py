@@ -129,7 +129,7 @@ class TextFile:
                 yield _Unfolded(self.path, stack.enter_context(gzip.GzipFile(fileobj=raw)), self.path.stat().st_size)
             except (gzip.BadGzipFile, zlib.error, EOFError) as error:
                 raise UnreadableData(
-                    f"{shown(self.path)} is a damaged gzip file: {error}. Copy or compress it again."
+                    f"{shown(self.path)} is a damaged gzip file: {shown(error)}. Copy or compress it again."
                 ) from error
 
 

@@ -6,6 +6,9 @@ from typing import Literal
 
 import polars as pl
 
+_PLAIN = r"^[ -~]{6,40}$"
+"""What is given to the date parser, which panics on some longer characters."""
+
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NULL", "null", "None", "NaT", "?", "-")
 
 Style = Literal["plain", "decimal-comma", "thousands-comma"]
@@ -123,7 +126,8 @@ def moments(series: pl.Series, form: str | None) -> pl.Series:
         return series
     if series.dtype != pl.String or form is None:
         return pl.Series(series.name, [None] * len(series), dtype=pl.Datetime("us"))
-    parsed = series.str.to_datetime(form, strict=False)
+    plain = series.set(~series.str.contains(_PLAIN).fill_null(True), None)
+    parsed = plain.str.to_datetime(form, strict=False)
     if getattr(parsed.dtype, "time_zone", None):
         parsed = parsed.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     return parsed.cast(pl.Datetime("us"))

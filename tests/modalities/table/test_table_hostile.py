@@ -329,6 +329,7 @@ ACCEPTED = {
     "all missing": b"a,b\n,1\n,2\n",
     "infinities": b"a,b\ninf,1.5\n-inf,2.5\n1e999,3.5\n1,4.5\n",
     "many columns": (",".join(f"c{k}" for k in range(1000)) + "\n" + (",".join(["1"] * 1000) + "\n") * 3).encode(),
+    "dates with other digits": "a,b\n2024-01-02,x\n20２4-01-02,y\n１-01-02,z\n".encode(),
     "no line break at the end": b"a,b\n1,2\n3,4",
     "mixed line ends": b"a,b\r\n1,2\n3,4\r\n",
     "numbers of every size": b"a,b\n1e300,0\n-1e300,5\n1e-320,7\n0,8\n",
