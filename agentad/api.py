@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agentad.errors import InputError
-from agentad.flow import DataProfile, Plan, Report, Request, ScoredItem, Skipped, Threshold
+from agentad.errors import AgentadError, InputError
+from agentad.flow import Asked, DataProfile, Plan, Report, Request, ScoredItem, Skipped, Threshold
 from agentad.graph import follow
+from agentad.modalities.shown import shown
 from agentad.planning import make_plan, planner_inputs
 from agentad.planning.recipes import load_recipe
 from agentad.steps import Session
@@ -19,12 +22,15 @@ from agentad.steps.prepare import fetch_weights
 from agentad.steps.score import read_lines, score_all
 from agentad.store.address import stat_fingerprint
 from agentad.store.atomic import whole_folder
+from agentad.store.documents import read_json
 from agentad.store.runs import RunFolder, find_run, run_id, runs_root
 from agentad.tools import fitted as tool
 from agentad.tools.cards import load_cards
 from agentad.tools.road import Progress, look, road, road_at, silent
 
 PathLike = str | Path
+LONGEST_REQUEST = 20_000
+"""Characters."""
 
 
 def profile(data: PathLike, *, progress: Progress = silent) -> DataProfile:
@@ -140,11 +146,8 @@ def resume(name: str, *, progress: Progress = silent) -> Report:
         InputError: no such run, or its data is gone.
     """
     folder = find_run(name)
-    document = folder.request()
-    given = document.get("plan")
-    return _follow(
-        Session(folder, Request.model_validate(document["request"]), given and Plan.model_validate(given), progress)
-    )
+    asked = folder.request()
+    return _follow(Session(folder, asked.request, asked.plan, progress))
 
 
 def report(name: str) -> Report:
@@ -155,7 +158,11 @@ def report(name: str) -> Report:
     """
     folder = find_run(name)
     try:
-        return Report.model_validate_json((folder.path / "report.json").read_text(encoding="utf-8"))
+        return Report.model_validate(read_json(folder.path / "report.json"))
+    except ValueError as error:
+        raise InputError(
+            f"{folder.path / 'report.json'}: damaged; `agentad runs resume {folder.name}` writes it again"
+        ) from error
     except FileNotFoundError as error:
         raise InputError(
             f"run {folder.name} is not finished; `agentad runs resume {folder.name}` finishes it"
@@ -193,7 +200,7 @@ class LoadedDetector:
         path = _path(data)
         mine = self.plan.modality
         if not road(mine).recognise(path):
-            raise InputError(f"{path}: this detector scores {mine} data, and that is not what is there")
+            raise InputError(f"{shown(path)}: this detector scores {mine} data, and that is not what is there")
         return road(mine).look(path)
 
 
@@ -204,7 +211,7 @@ def load(path: PathLike) -> LoadedDetector:
         DetectorRefused: damaged, or made by a version this one does not understand.
     """
     folder = Path(path)
-    if not (folder / tool.MANIFEST).is_file():
+    if not os.path.lexists(folder / tool.MANIFEST):
         folder = find_run(str(path)).path / "fit" / "detector"
     return LoadedDetector(tool.load(folder), folder)
 
@@ -236,8 +243,8 @@ def detect(
     loaded = load(detector)
     opened = loaded._look(data)
     target = _path(out) if out else runs_root() / "detections" / _detection_name(loaded, _path(data))
-    if target.exists() and any(target.iterdir()) and not (target / "scores.jsonl").is_file():
-        raise InputError(f"{target}: not empty and not an earlier detection; give another folder with --out")
+    if target.exists() and not _is_detection(target):
+        raise InputError(f"{shown(target)}: not empty and not an earlier detection; give another folder with --out")
     with whole_folder(target) as folder:
         result = score_all(loaded.fitted, opened, folder, progress)
     flagged = int(loaded.fitted.calibration.flags(result.item).sum())
@@ -252,18 +259,32 @@ def detect(
     )
 
 
+def _is_detection(folder: Path) -> bool:
+    """Whether `folder` is empty or holds an earlier detection, and may be replaced."""
+    return folder.is_dir() and ((folder / "scores.jsonl").is_file() or not any(folder.iterdir()))
+
+
 def _detection_name(loaded: LoadedDetector, data: Path) -> str:
     manifest = (loaded.path / tool.MANIFEST).read_text(encoding="utf-8")
     return run_id(data, manifest, stat_fingerprint(data))
 
 
 def _path(data: PathLike) -> Path:
-    return Path(data).expanduser().absolute()
+    try:
+        path = Path(data).expanduser().absolute()
+        os.fspath(path).encode()
+    except RuntimeError as error:
+        raise InputError(f"{shown(data)}: {error}; give the path in full") from error
+    except UnicodeEncodeError as error:  # reports and detectors are text, and name it
+        raise InputError(f"{shown(data)}: the name is not valid UTF-8; rename it") from error
+    return path
 
 
 def _request(
     text: str, data: PathLike, planner: str, exclude: Sequence[str], target_far: float | None, seed: int
 ) -> Request:
+    if len(text) > LONGEST_REQUEST or text.encode("utf-8", "replace").decode() != text:
+        raise InputError(f"the request has to be text of at most {LONGEST_REQUEST:,} characters, got {shown(text, 40)}")
     if not text.strip():
         raise InputError('the request is empty; say what you need, for example "find the bad parts"')
     if target_far is not None and not 0 < target_far < 1:
@@ -287,30 +308,36 @@ def _request(
 
 def _start(request: Request, given: Plan | None, fresh: bool, progress: Progress) -> Report:
     data = Path(request.data)
-    fingerprint = stat_fingerprint(data)
     weights = fetch_weights(road_at(data).MODALITY, progress)
-    document = {
-        "request": request.model_dump(mode="json"),
-        "plan": given and given.model_dump(mode="json"),
-        "data": fingerprint,
-        "weights": list(weights),
-        "planner": planner_inputs(request),
-    }
-    folder = RunFolder(runs_root() / run_id(data, document))
+    asked = Asked(
+        request=request, plan=given, data=stat_fingerprint(data), weights=weights, planner=planner_inputs(request)
+    )
+    folder = RunFolder(runs_root() / run_id(data, asked.model_dump(mode="json")))
     if fresh and folder.path.exists():
         with folder.held():
             folder.clear()
     session = Session(folder, request, given, progress)
+    begun = folder.path.exists()
     with folder.held():
-        folder.write_request(document)
-    return _follow(session)
+        folder.write_request(asked)
+    try:
+        return _follow(session)
+    except AgentadError:
+        if not begun and not (folder.path / "plan").exists():
+            _forget(folder)
+        raise
+
+
+def _forget(folder: RunFolder) -> None:
+    """Leave nothing of a run that came to no plan, unless another process goes on with it."""
+    with suppress(InputError), folder.held():
+        folder.remove()
 
 
 def _follow(session: Session) -> Report:
-    recorded = session.run.request()["data"]
-    if stat_fingerprint(Path(session.request.data)) != recorded:
+    if stat_fingerprint(Path(session.request.data)) != session.run.request().data:
         raise InputError(
-            f"{session.request.data} has changed since run {session.run.name} was started; start a new run on it"
+            f"{shown(session.request.data)} has changed since run {session.run.name} was started; start a new run on it"
         )
     with session.run.held():
         follow(session)

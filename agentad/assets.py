@@ -6,6 +6,7 @@ folder, then the files that ship with the package (inside the installed wheel, o
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +27,7 @@ def built_in(kind: Kind) -> Path:
 def folders(kind: Kind) -> list[Path]:
     """Existing folders of `kind`, the user's own before the built-in one."""
     own = [Path.cwd() / ".agentad" / kind, Path(platformdirs.user_config_dir("agentad")) / kind]
-    return [folder for folder in [*own, built_in(kind)] if folder.is_dir()]
+    return [folder for folder in [*own, built_in(kind)] if os.path.isdir(folder)]  # noqa: PTH112  a folder of no permission is no folder of ours, not an error
 
 
 def find(kind: Kind, name: str) -> Path:

@@ -6,6 +6,7 @@
     ├── InputError          exit 2   the data, an option or a path: names it and says the way out
     │   ├── UnreadableData           a file or folder that cannot be used as data
     │   ├── DetectorRefused          a detector folder this version does not understand
+    │   ├── NotWritable              a folder that results cannot be written to
     │   ├── WeightsMissing           pretrained weights that are not here and cannot be fetched
     │   └── MissingExtra             an optional package that is not installed
     ├── PlanRejected                 told to the planner, which may correct it; never reaches the user as it is
@@ -34,6 +35,10 @@ class UnreadableData(InputError):
 
 class DetectorRefused(InputError):
     """A detector folder that is damaged, too new, or not a detector."""
+
+
+class NotWritable(InputError):
+    """A folder that results cannot be written to: read-only, or on a full disk."""
 
 
 class WeightsMissing(InputError):

@@ -20,6 +20,7 @@ from langgraph.graph import END, START, StateGraph
 from agentad import steps
 from agentad.steps import Session
 from agentad.store.address import address, stat_fingerprint
+from agentad.store.atomic import not_writable
 from agentad.store.version import code_version
 from agentad.tools.cards import load_cards
 
@@ -44,13 +45,36 @@ _WORK: dict[str, Callable[[Session, Path], None]] = {
 
 def follow(session: Session) -> None:
     """Take every step of the run that has not been taken. The caller holds the run."""
-    with closing(sqlite3.connect(session.run.path / "checkpoints.sqlite", check_same_thread=False)) as connection:
-        graph = _graph(session).compile(checkpointer=SqliteSaver(connection))
-        # the fingerprint is the thread: changed data starts from the beginning, unchanged data where it stopped
-        start = {"data": stat_fingerprint(Path(session.request.data)), "code": code_version()}
-        config = {"configurable": {"thread_id": address(start)}}
-        unfinished = bool(graph.get_state(config).next)
-        graph.invoke(None if unfinished else {"done": start}, config)
+    path = session.run.path / "checkpoints.sqlite"
+    try:
+        if not _readable(path):
+            path.unlink()  # damaged: the folders know what is done
+        with closing(sqlite3.connect(path, check_same_thread=False)) as connection:
+            _follow(session, SqliteSaver(connection))
+    except sqlite3.OperationalError as error:
+        raise not_writable(session.run.path, error) from error
+
+
+def _follow(session: Session, saver: SqliteSaver) -> None:
+    graph = _graph(session).compile(checkpointer=saver)
+    # the fingerprint is the thread: changed data starts from the beginning, unchanged data where it stopped
+    start = {"data": stat_fingerprint(Path(session.request.data)), "code": code_version()}
+    config = {"configurable": {"thread_id": address(start)}}
+    reached = graph.get_state(config)
+    done = {name: key for name, key in reached.values.get("done", {}).items() if name in _WORK}
+    goes_on = bool(reached.next) and all(session.run.has(name, key) for name, key in done.items())
+    graph.invoke(None if goes_on else {"done": start}, config)
+
+
+def _readable(path: Path) -> bool:
+    """Whether the checkpoints can be read, or there are none yet."""
+    if not path.exists():
+        return True
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            return bool(connection.execute("pragma quick_check").fetchone() == ("ok",))
+    except sqlite3.DatabaseError:
+        return False
 
 
 def _graph(session: Session) -> Any:

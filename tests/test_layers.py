@@ -8,7 +8,29 @@ import pytest
 import agentad
 
 ROOT = Path(agentad.__file__).parent
-ROOMS = ["errors", "assets", "flow", "store", "backbones", "modalities", "metrics", "memory", "diffusion", "llm", "detectors", "tools", "planning", "report", "steps", "graph", "api", "demo", "cli", "__main__"]
+ROOMS = [
+    "errors",
+    "assets",
+    "flow",
+    "store",
+    "backbones",
+    "modalities",
+    "metrics",
+    "memory",
+    "diffusion",
+    "llm",
+    "detectors",
+    "tools",
+    "planning",
+    "report",
+    "steps",
+    "graph",
+    "api",
+    "demo",
+    "bench",
+    "cli",
+    "__main__",
+]
 HOMES = {
     "langchain": {"llm", "tools", "planning", "graph"},
     "langchain_core": {"llm", "tools", "planning", "graph"},
@@ -21,6 +43,7 @@ HOMES = {
     "faiss": {"memory", "detectors"},
     "polars": {"modalities"},
     "pyarrow": {"modalities"},
+    "pyod": {"bench"},
     "PIL": {"modalities", "backbones", "demo"},
     "pickle": set(),
     "joblib": set(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from agentad.backbones.catalog import Vit
 from agentad.backbones.dinov2_layout import expected_shapes, vit_of
 from agentad.errors import WeightsMissing
 from agentad.store.atomic import write_json
+from agentad.store.documents import read_json
 
 CONFIG, WEIGHTS, SOURCE = "config.json", "model.safetensors", "SOURCE.json"
 _CHUNK = 1 << 22
@@ -73,7 +73,7 @@ def damaged(folder: Path, why: str) -> WeightsMissing:
 
 def _json(folder: Path, name: str) -> dict[str, Any]:
     try:
-        content = json.loads((folder / name).read_text(encoding="utf-8"))
+        content = read_json(folder / name)
     except OSError as error:
         raise damaged(folder, f"{name} cannot be read ({error.strerror})") from error
     except ValueError as error:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from agentad.errors import DetectorRefused
 from agentad.store.atomic import write_json
+from agentad.store.documents import read_json
 
 FILE = "encoder.json"
 
@@ -26,7 +26,7 @@ def read(folder: Path, types: Mapping[str, type]) -> dict[str, Any]:
         DetectorRefused: the file is absent or damaged, or lacks one of them.
     """
     try:
-        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        content = read_json(folder / FILE)
     except (OSError, ValueError) as error:
         raise DetectorRefused(
             f"{folder / FILE}: cannot be read ({error}); copy the whole detector folder again"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 STOPPED = 130
 
@@ -41,12 +42,12 @@ def _run(arguments: Sequence[str], said: bool) -> int:
     from agentad.cli.app import app
     from agentad.errors import AgentadError
 
-    usage_error = typer.BadParameter.__bases__[0]  # typer exports no other name for it
+    usage_error: Any = typer.BadParameter.__base__  # typer exports no other name for it
     try:
         code: object = app(list(arguments), prog_name="agentad", standalone_mode=False)
     except usage_error as error:
-        error.show()  # type: ignore[attr-defined]
-        return output.failure(error.format_message() or "no command given", 2, said=said, shown=True)  # type: ignore[attr-defined]
+        error.show()
+        return output.failure(error.format_message() or "no command given", 2, said=said, shown=True)
     except (output.ReaderGone, output.CannotPrint):
         raise
     except AgentadError as error:

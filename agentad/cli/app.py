@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import agentad
-from agentad.cli import demo, detectors, kept, machine, planning, tools
+from agentad.cli import bench, demo, detectors, kept, machine, planning, tools
 
 app = typer.Typer(
     name="agentad",
@@ -38,4 +38,5 @@ app.command("detect")(detectors.detect)
 app.add_typer(kept.runs, name="runs")
 app.add_typer(tools.tools, name="tools")
 app.add_typer(machine.models, name="models")
+app.add_typer(bench.bench, name="bench")
 app.command("doctor")(machine.doctor)

@@ -9,6 +9,7 @@ import typer
 from agentad.cli import output
 from agentad.cli.options import Json
 from agentad.cli.planning import show
+from agentad.errors import InputError
 
 runs = typer.Typer(no_args_is_help=True, help="Runs done before.")
 Name = Annotated[str, typer.Argument(help="A run's name or folder.")]
@@ -21,9 +22,13 @@ def runs_list(as_json: Json = False) -> None:
 
     rows = []
     for run in all_runs():
-        request = run.request()["request"]
+        try:
+            request = run.request().request
+        except InputError:
+            rows.append((run.name, "damaged", "", ""))
+            continue
         state = "finished" if (run.path / "report.json").is_file() else "unfinished"
-        rows.append((run.name, state, request["text"], request["data"]))
+        rows.append((run.name, state, request.text, request.data))
     if as_json:
         output.document([dict(zip(("run", "state", "request", "data"), row, strict=True)) for row in rows])
     else:
@@ -51,12 +56,13 @@ def runs_resume(name: Name, as_json: Json = False) -> None:
 @runs.command("rm")
 def runs_rm(name: Name, as_json: Json = False) -> None:
     """Delete a run and its detector."""
-    from agentad.store.runs import find_run
+    from agentad.store.runs import find_run, runs_root
 
     run = find_run(name)
+    if run.path.parent != runs_root() or run.name != name.rstrip("/").rpartition("/")[2]:
+        raise InputError(f"{name}: only a run in {runs_root()} is removed, and only by its full name")
     with run.held():
-        run.clear()
-    run.remove()
+        run.remove()
     if as_json:
         output.document({"removed": run.name})
     else:

@@ -13,8 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from agentad.errors import InputError
+from agentad.modalities.shown import shown as escaped
 from agentad.tools.road import Progress as Report
 from agentad.tools.road import silent
+
+LONGEST_LINE = 4_000
+"""Characters."""
 
 
 class ReaderGone(Exception):
@@ -40,7 +44,7 @@ def failure(message: str, code: int, *, said: bool, shown: bool = False) -> int:
 
     `shown`: people have been told already.
     """
-    message = message.encode("utf-8", "backslashreplace").decode()
+    message = "\n".join(escaped(text, LONGEST_LINE) for text in message.split("\n"))
     if not shown:
         sys.stderr.write(f"error: {message}\n")
     if said:

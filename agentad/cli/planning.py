@@ -58,6 +58,10 @@ def plan(
     from agentad.planning.recipes import dump_plan
     from agentad.store.atomic import write_text
 
+    if out is not None and (not out.name or out.is_dir() or not out.parent.is_dir()):
+        raise InputError(
+            f"{out}: cannot be written: it is a folder, or its folder does not exist; give another with -o"
+        )
     with output.progress() as progress:
         decided = api.plan(
             request,
@@ -70,8 +74,6 @@ def plan(
             progress=progress,
         )
     if out is not None:
-        if not out.parent.is_dir():
-            raise InputError(f"{out}: its folder does not exist; make it, or give another path with -o")
         write_text(out, dump_plan(decided))
     if as_json:
         output.document(decided.model_dump(mode="json"))

@@ -31,18 +31,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats, Ints, Scores, State
-from agentad.detectors.robust import Scaling, centre_and_spread, scalings
+from agentad.detectors.nearest_rows import NEAREST, batches, kernel, typical_distance
+from agentad.detectors.robust import Scaling, as_float32, centre_and_spread, scalings
 from agentad.errors import InputError
 from agentad.memory.neighbours import Floats32, Ids, Neighbours
 
 LEVELS = (0.3, 1.0, 9.0)
 """Bandwidths c in units of the typical distance b."""
-NEAREST = 10
-"""References in the sum. Thirty score no better."""
 _FLOOR = 1e-3
 """Least σ_j² in units of its mean over the columns."""
-_BATCH_VALUES = 1 << 19
-"""Neighbour coordinates held at once: few enough to stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +94,7 @@ class EmpiricalDenoiser:
         return self._judge(self._search(x, None), x.shape)
 
     def _search(self, x: Floats, leave_out: Ints | None) -> Iterator[Batch]:
-        size = min(max(64, _BATCH_VALUES // (NEAREST * x.shape[1])), 8192)
-        for start in range(0, len(x), size):
-            at = slice(start, start + size)
+        for at in batches(x):
             rows = [scaling.apply(x[at]) for scaling in self._scalings]
             out = None if leave_out is None else leave_out[at]
             yield (
@@ -112,21 +107,21 @@ class EmpiricalDenoiser:
         distances = [
             np.concatenate([found[v].distances for _, found in references]) for v in range(len(self._scalings))
         ]
-        self._typical = np.array([typical_distance(d) for d in distances])
+        self._typical = np.array([typical_distance(d[:, :5]) for d in distances])
         squares = sum((self._moves(found)[0] ** 2).sum(axis=0) for _, found in references) / len(self._rows)
         floor = _FLOOR * squares.mean(axis=1, keepdims=True)
         self._sigma = np.sqrt(squares + np.where(floor > 0, floor, 1.0))
         lengths = np.concatenate([self._lengths(self._moves(found)[0])[0] for _, found in references])
         self._median, self._spread = centre_and_spread(lengths)
 
-    def _judge(self, batches: Iterable[Batch], shape: tuple[int, ...]) -> Scores:
+    def _judge(self, rows: Iterable[Batch], shape: tuple[int, ...]) -> Scores:
         item = np.empty(shape[0])
         local, expected = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.float32)
-        for at, found in batches:
+        for at, found in rows:
             moves, expected[at] = self._moves(found)
             lengths, parts = self._lengths(moves)
             item[at] = ((lengths - self._median) / self._spread).sum(axis=1)
-            local[at] = np.einsum("nld,nl->nd", parts, unit_parts(parts, lengths) / self._spread)
+            local[at] = as_float32(np.einsum("nld,nl->nd", parts, unit_parts(parts, lengths) / self._spread))
         return Scores(item=item, local=local, expected=expected)
 
     def _moves(self, batch: list[Found]) -> tuple[Floats, Floats]:
@@ -137,7 +132,7 @@ class EmpiricalDenoiser:
             cleaned = weights @ neighbours.references[found.indices]
             moves.append(found.rows[:, None, :].astype(np.float64) - cleaned)
             denoised.append(scaling.undo(cleaned.mean(axis=1)))
-        return np.concatenate(moves, axis=1), np.mean(denoised, axis=0)
+        return np.concatenate(moves, axis=1), np.mean(denoised, axis=0, dtype=np.float64)
 
     def _lengths(self, moves: Floats) -> tuple[Floats, Floats]:
         """Both lengths (m, 2 l) of each move (m, l, d), and the powers they are roots of, by column (m, 2 l, d)."""
@@ -169,23 +164,6 @@ class EmpiricalDenoiser:
         self._median, self._spread = a["median"], a["spread"]
         self._neighbours = [Neighbours(scaling.apply(self._rows)) for scaling in self._scalings]
         return self
-
-
-def kernel(distances: Floats32, h: float) -> Floats32:
-    """Weights (m, k) of neighbours at distances (m, k), nearest first, each row summing to 1."""
-    squared = distances.astype(np.float64) ** 2
-    weights = np.exp((squared[:, :1] - squared) / (2 * h * h))
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
-
-
-def typical_distance(distances: Floats32) -> float:
-    """b, from distances (n, k) of references to others, nearest first. Where that is 0, copies do not count."""
-    nearest = distances[:, :5].astype(np.float64)
-    there = np.isfinite(nearest)
-    means = np.where(there, nearest, 0).sum(axis=1) / there.sum(axis=1)
-    if np.median(means) == 0:
-        means = means[means > 0]
-    return float(np.median(means)) if len(means) else 1.0
 
 
 def unit_parts(parts: Floats, lengths: Floats) -> Floats:

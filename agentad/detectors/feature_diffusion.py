@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from agentad.backbones.threads import torch_threads
 from agentad.detectors.base import Floats, Ints, Scores, State
 from agentad.detectors.folds import group_folds
 from agentad.detectors.pooling import top_mean
@@ -19,9 +20,6 @@ from agentad.detectors.whitening import Whitening
 from agentad.diffusion.denoisers import MlpDenoiser
 from agentad.diffusion.edm import Edm
 from agentad.diffusion.train import Training, train_denoiser
-
-BATCH = 16_384
-"""Patches denoised at once."""
 
 
 class FeatureDiffusion:
@@ -124,6 +122,7 @@ class FeatureDiffusion:
     def _denoiser(self, dim: int) -> MlpDenoiser:
         return MlpDenoiser(dim, width=self.width)
 
+    @torch_threads()
     def _learn(self, cells: Floats, seed: int) -> MlpDenoiser:
         with torch.random.fork_rng(devices=[]):  # layers draw their weights from torch's global generator
             torch.manual_seed(seed)
@@ -131,13 +130,16 @@ class FeatureDiffusion:
         train_denoiser(denoiser, torch.from_numpy(cells), edm=self._edm, training=Training(steps=self.steps), seed=seed)
         return denoiser
 
+    @torch_threads()
     @torch.inference_mode()
     def _length(self, denoiser: MlpDenoiser, cells: NDArray[np.float32]) -> NDArray[np.float32]:
-        """‖D(x; σ) − x‖ of `cells` (..., d), as (...)."""
-        rows = torch.from_numpy(cells.reshape(-1, cells.shape[-1]))
+        """‖D(x; σ) − x‖ of `cells` (n, ..., d), as (n, ...). One item after the other, as in `Whitening.apply`."""
         sigma = torch.tensor([self.sigma])
-        steps = [(self._edm.denoise(denoiser, part, sigma) - part).norm(dim=1) for part in torch.split(rows, BATCH)]
-        length: NDArray[np.float32] = torch.cat(steps).numpy().reshape(cells.shape[:-1])
+        length = np.empty(cells.shape[:-1], np.float32)
+        for item, target in zip(cells, length, strict=True):
+            rows = torch.from_numpy(item.reshape(-1, item.shape[-1]))
+            step = self._edm.denoise(denoiser, rows, sigma) - rows
+            target[...] = step.norm(dim=1).numpy().reshape(target.shape)
         return length
 
     def _as_scores(self, local: Floats) -> Scores:

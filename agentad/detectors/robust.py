@@ -11,7 +11,7 @@ from agentad.detectors.base import Floats
 from agentad.memory.neighbours import LIMIT
 
 _SAME = 1e-6
-"""A spread this small relative to the column's centre is rounding: the column is constant."""
+"""A spread this small beside the column's centre, or beside another measure of spread, is rounding."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Scaling:
         """Rows (n, d) in scale units from the centre; absurd magnitudes are cut to what can still be squared."""
         return np.asarray(np.clip((x - self.centre) / self.scale, -LIMIT, LIMIT), dtype=np.float32)
 
-    def undo(self, u: Floats) -> NDArray[np.float64]:
+    def undo(self, u: Floats) -> NDArray[np.float32]:
         """Scaled rows (n, d) in the columns' own units."""
-        return np.asarray(u * self.scale + self.centre, dtype=np.float64)
+        return as_float32(u * self.scale + self.centre)
 
 
 def scalings(x: Floats) -> tuple[Scaling, Scaling]:
@@ -53,13 +53,19 @@ def _scaling(columns: list[tuple[float, float]]) -> Scaling:
     return Scaling(table[:, 0].copy(), table[:, 1].copy())
 
 
-def centre_and_spread(scores: Floats, upper: float = 0.95) -> tuple[Floats, Floats]:
-    """Median of each column of scores (n, m), and the way from there to its `upper` quantile: (m,), (m,).
+def centre_and_spread(scores: Floats) -> tuple[Floats, Floats]:
+    """Median of each column of scores (n, m), and the way from there to its 95 % quantile: (m,), (m,).
 
-    Where that way is nothing the standard deviation stands in, and then 1, so that it can divide.
+    Where that way is next to nothing the standard deviation stands in, and then 1, so that it can divide.
     """
     s = np.asarray(scores, dtype=np.float64)
     median = np.median(s, axis=0)
-    spread = np.quantile(s, upper, axis=0) - median
+    spread = np.quantile(s, 0.95, axis=0) - median
     std = s.std(axis=0)
-    return median, np.where(spread > 0, spread, np.where(std > 0, std, 1.0))
+    return median, np.where(spread > _SAME * std, spread, np.where(std > 0, std, 1.0))
+
+
+def as_float32(x: Floats) -> NDArray[np.float32]:
+    """Values x as float32, those beyond its range cut to its largest."""
+    largest = np.finfo(np.float32).max
+    return np.asarray(np.clip(x, -largest, largest), dtype=np.float32)

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats
 
+FLOOR = 1e-12
+"""Least variance of a direction, for data that does not vary at all."""
+
 
 @dataclass(frozen=True)
 class Whitening:
@@ -30,13 +33,16 @@ class Whitening:
         mean = rows.mean(axis=0)
         centred = rows - mean
         values, vectors = np.linalg.eigh((centred.T @ centred / len(rows)).astype(np.float64))
-        values, vectors = values[::-1], vectors[:, ::-1]
-        keep = min(components, int((values > 1e-7 * values[0]).sum()))
+        values, vectors = np.maximum(values[::-1], FLOOR), vectors[:, ::-1]
+        keep = max(1, min(components, int((values > 1e-7 * values[0]).sum())))
         scaled = values[:keep] ** -power
         overall = np.sqrt((values[:keep] * scaled**2).mean())  # standard deviation over all kept directions
         return cls(mean, (vectors[:, :keep] * (scaled / overall)).astype(np.float32))
 
     def apply(self, x: Floats) -> NDArray[np.float32]:
-        """(..., c) to (..., k)."""
-        out: NDArray[np.float32] = x.astype(np.float32) @ self.matrix - self.mean @ self.matrix
+        """(n, ..., c) to (n, ..., k). One item after the other, so that none depends on its company."""
+        offset = self.mean @ self.matrix
+        out = np.empty((*x.shape[:-1], self.matrix.shape[1]), np.float32)
+        for item, target in zip(x, out, strict=True):
+            np.subtract(item.astype(np.float32) @ self.matrix, offset, out=target)
         return out

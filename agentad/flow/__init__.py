@@ -1,5 +1,6 @@
 """The nouns: frozen values with a JSON round trip. No torch, no files, no behaviour."""
 
+from agentad.flow.asked import Asked
 from agentad.flow.base import Noun
 from agentad.flow.card import Param, Requires, ToolCard
 from agentad.flow.evidence import ColumnEvidence, Evidence, RegionEvidence, ScoredItem
@@ -10,6 +11,7 @@ from agentad.flow.request import Request
 from agentad.flow.threshold import Threshold
 
 __all__ = [
+    "Asked",
     "Column",
     "ColumnEvidence",
     "ColumnKind",

@@ -1,7 +1,8 @@
 """Exact Euclidean nearest neighbours among a fixed set of reference rows.
 
 FAISS shortlists with ‖q‖² + ‖r‖² − 2 q·r, which is fast and loses small distances between long vectors to cancellation.
-The shortlist's distances are then taken again as ‖q − r‖, so that a row is at distance 0 from its copy.
+So it is given rows centred on the references' mean, and the shortlist's distances are taken again as ‖q − r‖: a row is
+at distance 0 from its copy.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class Neighbours:
         self._largest_group = 0 if self._groups is None else int(np.unique(self._groups, return_counts=True)[1].max())
         self._threads = threads
         self._index = faiss.IndexFlatL2(self.references.shape[1])
-        self._index.add(self.references)
+        self._centre = self.references.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self._index.add(self.references - self._centre)
 
     def __len__(self) -> int:
         """How many references there are."""
@@ -90,7 +92,7 @@ class Neighbours:
         return distances[:, :k], indices[:, :k]
 
     def _nearest(self, q: Floats32, look: int, leave_out: NDArray[Any] | None) -> tuple[Floats32, Ids]:
-        indices = self._index.search(q, look)[1]
+        indices = self._index.search(q - self._centre, look)[1]
         squared = np.empty(indices.shape, dtype=np.float32)
         pointers = (faiss.swig_ptr(a) for a in (squared, q, self.references, indices))
         faiss.fvec_L2sqr_by_idx(*pointers, q.shape[1], len(q), look)  # type: ignore[attr-defined]  # only in SWIG

@@ -22,6 +22,7 @@ from agentad.llm.closed import closed
 from agentad.planning.rules import assumptions, baselines, choose, training_of
 from agentad.planning.situation import DEFAULT_FAR, Available, Cards, Kind, Situation, Training
 from agentad.planning.validate import checked
+from agentad.store.documents import LARGEST_YAML, parse_yaml, read_text
 
 
 class RecipeStep(Noun):
@@ -124,8 +125,8 @@ def _path(name: str) -> Path:
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        document = parse_yaml(read_text(path, LARGEST_YAML))
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):
         raise InputError(f"{path}: has to be YAML of `key: value` lines, with the fields of a plan")
@@ -144,8 +145,8 @@ def _replaced(document: dict[str, Any], settings: Mapping[str, str]) -> dict[str
             if not isinstance(place, dict):
                 raise InputError(f"{name}={text}: {parent} is not a group of fields; change it in the file")
         try:
-            place[last] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            place[last] = parse_yaml(text)
+        except ValueError as error:
             raise InputError(f"{name}={text}: not a YAML value: {' '.join(str(error).split())}") from error
         if last == "tool":
             place.pop("params", None)

@@ -71,8 +71,8 @@ class Situation:
         facts = self.profile
         if facts.items and facts.anomalous == facts.items:
             raise Infeasible(
-                f"all {facts.items} {self.items} are labelled anomalous, and a detector learns from normal ones; "
-                f"add normal {self.items}, or drop the labels if they are wrong"
+                f"{facts.root}: all {facts.items} {self.items} are labelled anomalous, and a detector learns from "
+                f"normal ones; add normal {self.items}, or drop the labels if they are wrong"
             )
         return facts.normal >= ENOUGH_NORMAL or (facts.normal > 0 and facts.unlabelled == 0)
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from agentad.flow import Metrics
+from agentad.detectors.base import Floats
+from agentad.flow import Metrics, Modality
 from agentad.metrics.evaluate import evaluate as measure
 from agentad.steps.score import read_scores
 from agentad.steps.session import Session
 from agentad.store.atomic import write_json
 from agentad.tools.fitted import read_threshold
-from agentad.tools.road import road
+from agentad.tools.road import Indices, road
 
 
 def evaluate(session: Session, folder: Path) -> None:
@@ -27,16 +29,7 @@ def _metrics(session: Session, method: str) -> Metrics:
     data, split = session.data, session.split
     item, local = read_scores(session, method)
     at = np.searchsorted(split.scored, split.test)
-    way = road(session.plan.modality)
     own = session.folder("fit") / ("detector" if method == session.plan.detector.tool else f"baselines/{method}")
-    pixels = (
-        {}
-        if local is None
-        else {
-            "map_at": lambda k: way.full_map(data, int(split.test[k]), local[at[k]]),
-            "mask_at": lambda k: data.mask(int(split.test[k])),
-        }
-    )
     return measure(
         item[at],
         data.items.label[split.test],
@@ -44,5 +37,19 @@ def _metrics(session: Session, method: str) -> Metrics:
         kinds=[str(kind) for kind in data.items.kind[split.test]],
         groups=data.items.group[split.test],
         seed=session.plan.seed,
-        **pixels,
+        **pixels(data, session.plan.modality, split.test, None if local is None else local[at]),
     )
+
+
+def pixels(data: Any, modality: Modality, index: Indices, local: Floats | None) -> dict[str, Any]:
+    """How `metrics.evaluate` asks for the score map and the mask of the k-th item of `index` (m,).
+
+    Nothing for items without local scores (m, h, w).
+    """
+    if local is None:
+        return {}
+    way = road(modality)
+    return {
+        "map_at": lambda k: way.full_map(data, int(index[k]), local[k]),
+        "mask_at": lambda k: data.mask(int(index[k])),
+    }

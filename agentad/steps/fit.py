@@ -24,7 +24,10 @@ def fit(session: Session, folder: Path) -> None:
     for done, step in enumerate(chosen):
         session.progress("fitting", done, len(chosen))
         made = tool.fit(plan, step, encoder, x, items)
-        tool.save(made, folder / "detector" if step is plan.detector else folder / "baselines" / step.tool)
+        if step is plan.detector:
+            tool.save(made, folder / "detector")
+        else:
+            tool.save(made, folder / "baselines" / step.tool, beside=folder / "detector")
         _save_held_out(folder / "held_out" / step.tool, made.scorer.held_out, sample, wanted)
     session.progress("fitting", len(chosen), len(chosen))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from pathlib import Path
@@ -13,10 +12,12 @@ from agentad.flow import Metrics, Report, ScoredItem
 from agentad.report.exhibits import Exhibits
 from agentad.report.page import render
 from agentad.report.pick import pick
+from agentad.steps.peak import peak_mb
 from agentad.steps.pictures import exhibits
 from agentad.steps.score import read_lines, read_scores
 from agentad.steps.session import Session
 from agentad.store.atomic import publish, write_json, write_text
+from agentad.store.documents import read_json
 from agentad.store.version import library_versions
 
 MOST_LISTED = 20_000
@@ -44,7 +45,7 @@ def show(session: Session) -> None:
 
 def _report(session: Session) -> Report:
     plan, split = session.plan, session.split
-    metrics = json.loads((session.folder("evaluate") / "metrics.json").read_text(encoding="utf-8"))
+    metrics = read_json(session.folder("evaluate") / "metrics.json")
     timings = session.run.timings()
     item, _ = read_scores(session, plan.detector.tool)
     return Report(

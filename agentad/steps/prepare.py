@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agentad.backbones.fetch import installed, pull
 from agentad.errors import Infeasible, InputError, PlanRejected, WeightsMissing
+from agentad.modalities.shown import shown
 from agentad.modalities.split import split_items
 from agentad.planning import make_plan
 from agentad.planning.recipes import dump_plan
@@ -70,10 +71,12 @@ def split(session: Session, folder: Path) -> None:
     """Indices of what is learned from, judged and scored, and each item's id, label and group."""
     items = session.data.items
     drawn = split_items(items, session.plan.training, session.plan.seed)
-    if len(drawn.train) < FEWEST_TO_LEARN:
+    different = len(set(items.group[drawn.train].tolist()))
+    if different < FEWEST_TO_LEARN:
+        copies = ", all of them copies of one another" if len(drawn.train) > 1 else ""
         raise Infeasible(
-            f"{session.request.data}: {len(drawn.train)} item(s) to learn from after the split, at least "
-            f"{FEWEST_TO_LEARN} are needed; add normal items"
+            f"{shown(session.request.data)}: {len(drawn.train)} item(s) to learn from after the split{copies}; at "
+            f"least {FEWEST_TO_LEARN} different ones are needed; add normal items"
         )
     arrays = {
         "train": drawn.train,

@@ -145,21 +145,23 @@ def write_lines(path: Path, fitted: FittedDetector, items: Items, result: Scored
     for which in (True, False):
         p_values[included == which] = fitted.calibration.p_values(result.item[included == which], included=which)
     flags = fitted.calibration.flags(result.item)
+    columns = (result.index.tolist(), result.item.tolist(), p_values.tolist(), flags.tolist())
     with path.open("w", encoding="utf-8") as file:
-        for at, i in enumerate(result.index.tolist()):
-            common = {
-                "id": str(items.id[i]),
-                "score": result.item[at],
-                "p_value": p_values[at],
-                "flag": bool(flags[at]),
-            }
-            if i in result.evidence or i in result.maps:
-                line = ScoredItem(
-                    **common, evidence=result.evidence.get(i, ()), map=result.maps.get(i)
-                ).model_dump_json()
-            else:  # a million plain rows take seconds this way and minutes the other
-                line = json.dumps({**common, "evidence": [], "map": None}, ensure_ascii=False, separators=(",", ":"))
-            file.write(line + "\n")
+        for i, value, p_value, flag in zip(*columns, strict=True):
+            found, drawn, name = result.evidence.get(i, ()), result.maps.get(i), str(items.id[i])
+            if found or drawn:
+                item = ScoredItem(id=name, score=value, p_value=p_value, flag=flag, evidence=found, map=drawn)
+                file.write(item.model_dump_json() + "\n")
+            else:
+                file.write(_plain_line(name, value, p_value, flag))
+
+
+def _plain_line(name: str, value: float, p_value: float, flag: bool) -> str:
+    """What `ScoredItem.model_dump_json` would write without evidence, twenty times as fast."""
+    said = "true" if flag else "false"
+    return (
+        f'{{"id":{json.dumps(name)},"score":{value!r},"p_value":{p_value!r},"flag":{said},"evidence":[],"map":null}}\n'
+    )
 
 
 def read_lines(path: Path, keep: Callable[[int], bool] = lambda i: True) -> list[ScoredItem]:

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from agentad.flow import DataProfile, Plan, Request
+from agentad.llm.closed import closed
 from agentad.modalities.split import Split
 from agentad.planning.recipes import load_plan
 from agentad.store.arrays import load_state
+from agentad.store.documents import read_json
 from agentad.store.runs import RunFolder
 from agentad.tools.fitted import FittedDetector, load
 from agentad.tools.road import Progress, look, silent
@@ -43,7 +45,7 @@ class Session:
     @cached_property
     def profile(self) -> DataProfile:
         """What the profile step found."""
-        return DataProfile.model_validate_json((self.folder("profile") / "profile.json").read_text(encoding="utf-8"))
+        return closed(DataProfile, read_json(self.folder("profile") / "profile.json"), str(self.folder("profile")))
 
     @cached_property
     def plan(self) -> Plan:

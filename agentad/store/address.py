@@ -32,7 +32,7 @@ def stat_fingerprint(path: Path) -> str:
 
 
 def _stats(path: Path) -> list[tuple[str, os.stat_result]]:
-    real = path.resolve()
+    real = Path(os.path.realpath(path))  # of a link that leads back to itself, `resolve` has no answer
     found = [("", real.stat())] if real.exists() else []
     if real.is_dir():
         found = []  # a folder's own times change with every file that is looked at through an index or a thumbnailer

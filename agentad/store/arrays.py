@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from agentad.errors import DetectorRefused
 from agentad.store.atomic import write_json
+from agentad.store.documents import read_json
 
 ARRAYS = "arrays.safetensors"
 SETTINGS = "settings.json"
@@ -32,7 +32,7 @@ def load_state(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         DetectorRefused: a file is missing or damaged.
     """
     try:
-        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        settings = read_json(folder / SETTINGS)
         arrays = load_file(folder / ARRAYS)
     except (OSError, ValueError, SafetensorError) as error:
         raise DetectorRefused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -11,12 +12,52 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from agentad.errors import NotWritable
+
 PREFIX = ".part-"
 """Names that start like this are unfinished and may be deleted when no process holds the run."""
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+_LITTLE = 1 << 16
+"""Free bytes below which a failure is taken to be the disk's: libraries report a full disk in many ways."""
+
+
+def not_writable(folder: Path, error: Exception) -> NotWritable:
+    """The error for a `folder` that refused what was written to it."""
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return NotWritable(
+        f"{folder}: cannot be written ({reason}); make room, allow writing there, or set AGENTAD_RUNS or --out to "
+        "another folder"
+    )
+
+
+def made_folder(path: Path) -> Path:
+    """`path` as an existing folder.
+
+    Raises:
+        NotWritable: it is a file, or cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise not_writable(path, error) from error
+    return path
+
+
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path`; a reader sees the old file or the new one, never a part."""
+    """Write `content` to `path`; a reader sees the old file or the new one, never a part.
+
+    Raises:
+        NotWritable: the folder or its disk refuses.
+    """
+    try:
+        _write_bytes(path, content)
+    except OSError as error:
+        raise not_writable(path.parent, error) from error
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
     handle, part = tempfile.mkstemp(prefix=PREFIX, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -42,9 +83,16 @@ def write_json(path: Path, content: Any) -> None:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder that becomes `path` when the block ends without an error, replacing what was there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=PREFIX, dir=path.parent))
+    """Yield an empty folder that becomes `path` when the block ends without an error, replacing what was there.
+
+    Raises:
+        NotWritable: the folder above or its disk refuses.
+    """
+    made_folder(path.parent)
+    try:
+        part = Path(tempfile.mkdtemp(prefix=PREFIX, dir=path.parent))
+    except OSError as error:
+        raise not_writable(path.parent, error) from error
     try:
         yield part
         part.chmod(0o755)
@@ -55,6 +103,13 @@ def whole_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(old)
         else:
             part.replace(path)
+    except Exception as error:
+        cause = error.__cause__ if isinstance(error, NotWritable) and isinstance(error.__cause__, OSError) else error
+        full = getattr(cause, "errno", None) in _FULL or shutil.disk_usage(part).free < _LITTLE
+        shutil.rmtree(part, ignore_errors=True)
+        if full:
+            raise not_writable(path.parent, cause) from error
+        raise
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise

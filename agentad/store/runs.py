@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -24,11 +23,25 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from agentad.errors import InputError
+from agentad.flow import Asked, Noun
 from agentad.store.address import address
-from agentad.store.atomic import clear_parts, whole_folder, write_json
+from agentad.store.atomic import clear_parts, made_folder, not_writable, whole_folder, write_json
+from agentad.store.documents import read_json
 from agentad.store.version import code_version
 
 STEP = "STEP.json"
+
+
+class Finished(Noun):
+    """`STEP.json`: what a finished step says of itself."""
+
+    key: str
+    step: str
+    code: str
+    files: dict[str, int]
+    """Bytes of every other file in the folder: what a crash of the machine cut off is done again."""
+    seconds: float
+    cpu_seconds: float
 
 
 def runs_root() -> Path:
@@ -55,34 +68,41 @@ class RunFolder:
 
         Raises:
             InputError: another process holds the run.
+            NotWritable: there is no writing there.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        made_folder(self.path)
         lock = FileLock(self.path.with_name(f".{self.name}.lock"))
         try:
-            with lock.acquire(timeout=0):
-                clear_parts(self.path)
-                yield
+            lock.acquire(timeout=0)
         except Timeout as error:
             raise InputError(f"run {self.name}: another process is working on it; wait for it, or stop it") from error
+        except OSError as error:
+            raise not_writable(self.path.parent, error) from error
+        try:
+            clear_parts(self.path)
+            yield
+        finally:
+            lock.release()
 
-    def write_request(self, document: dict[str, Any]) -> None:
+    def write_request(self, asked: Asked) -> None:
         """Store what the run was asked, once."""
         if not (self.path / "run.json").exists():
-            write_json(self.path / "run.json", document)
+            write_json(self.path / "run.json", asked.model_dump(mode="json"))
 
-    def request(self) -> dict[str, Any]:
+    def request(self) -> Asked:
         """What `write_request` stored.
 
         Raises:
-            InputError: this is not a run folder.
+            InputError: this is not a run folder, or it is damaged.
         """
         try:
-            document = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            return Asked.model_validate(read_json(self.path / "run.json"))
+        except OSError as error:
             raise InputError(f"{self.path}: not a run folder; `agentad runs list` shows the runs there are") from error
-        if not isinstance(document, dict):
-            raise InputError(f"{self.path / 'run.json'}: damaged; delete the run with `agentad runs rm {self.name}`")
-        return document
+        except ValueError as error:
+            raise InputError(
+                f"{self.path / 'run.json'}: damaged; delete the run with `agentad runs rm {self.name}`"
+            ) from error
 
     def step(self, name: str, inputs: Any, work: Callable[[Path], None]) -> str:
         """Do `work` into the folder `name` unless it holds the result of the same inputs and code already.
@@ -90,27 +110,33 @@ class RunFolder:
         Returns the step's address, which later steps name among their inputs.
         """
         key = address(name, code_version(), inputs)
-        done = self._done(name)
-        if done is not None and done["key"] == key:
+        if self.has(name, key):
             return key
         with whole_folder(self.path / name) as part:
             wall, cpu = time.monotonic(), _cpu_seconds()
             work(part)
             spent = {"seconds": round(time.monotonic() - wall, 3), "cpu_seconds": round(_cpu_seconds() - cpu, 3)}
-            write_json(part / STEP, {"key": key, "step": name, "code": code_version(), **spent})
+            made = Finished(key=key, step=name, code=code_version(), files=_sizes(part), **spent)
+            write_json(part / STEP, made.model_dump(mode="json"))
         return key
 
-    def _done(self, name: str) -> dict[str, Any] | None:
+    def has(self, name: str, key: str) -> bool:
+        """Whether the step `name` is done, at the address `key`, and whole."""
+        done = self._done(name)
+        return done is not None and done.key == key
+
+    def _done(self, name: str) -> Finished | None:
+        """What the step says of itself; None where it says nothing, or a file of it is gone or cut off."""
         try:
-            document = json.loads((self.path / name / STEP).read_text(encoding="utf-8"))
+            document = Finished.model_validate(read_json(self.path / name / STEP))
         except (OSError, ValueError):
             return None
-        return document if isinstance(document, dict) and "key" in document else None
+        return document if document.files == _sizes(self.path / name) else None
 
     def timings(self) -> dict[str, dict[str, float]]:
         """Wall and CPU seconds of each finished step."""
         finished = {path.parent.name: self._done(path.parent.name) for path in sorted(self.path.glob(f"*/{STEP}"))}
-        return {name: {"seconds": d["seconds"], "cpu_seconds": d["cpu_seconds"]} for name, d in finished.items() if d}
+        return {name: {"seconds": d.seconds, "cpu_seconds": d.cpu_seconds} for name, d in finished.items() if d}
 
     def clear(self) -> None:
         """Forget everything this run did. The caller holds it."""
@@ -136,12 +162,17 @@ def find_run(name: str) -> RunFolder:
         InputError: there is none.
     """
     for path in (Path(name).absolute(), runs_root() / Path(name).name):
-        if (path / "run.json").is_file():
+        if os.path.isfile(path / "run.json"):  # noqa: PTH113  also answers for names that no file can have
             return RunFolder(path)
     started = [run for run in all_runs() if name and run.name.startswith(name)]
     if started:
         return started[-1]
     raise InputError(f"{name}: no such run in {runs_root()}; `agentad runs list` shows the runs there are")
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    files = [path for path in folder.rglob("*") if path.is_file() and path != folder / STEP]
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(files)}
 
 
 def _cpu_seconds() -> float:

@@ -21,12 +21,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from agentad import assets
 from agentad.errors import InputError, PlanRejected
 from agentad.flow import Param, ToolCard, Value
 from agentad.llm.closed import closed
+from agentad.store.documents import LARGEST_YAML, parse_yaml, read_text
 
 GROUP = "agentad.tools"
 _ENTRY = re.compile(r"([A-Za-z_]\w*)(\.[A-Za-z]\w*)+:[A-Za-z]\w*")
@@ -69,15 +68,15 @@ def read_card(path: Path) -> ToolCard:
 
 def _parts(path: Path) -> tuple[dict[str, Any], str]:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path, LARGEST_YAML)
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a tool card: {error}") from error
     match = re.fullmatch(r"---\n(.*?)\n---\n(.*)", text, re.DOTALL)
     if not match:
         raise InputError(f"{path}: a tool card starts with YAML between two lines of `---`")
     try:
-        front = yaml.safe_load(match[1])
-    except yaml.YAMLError as error:
+        front = parse_yaml(match[1])
+    except ValueError as error:
         raise InputError(f"{path}: the front matter is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(front, dict):
         raise InputError(f"{path}: the front matter has to be `key: value` lines")

@@ -14,29 +14,41 @@ Only safetensors and JSON; loading executes nothing from the folder.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
+from numpy.typing import NDArray
 
 from agentad import __version__
 from agentad.detectors.base import Detector, Floats, Scores, State
 from agentad.detectors.conformal import Calibration
-from agentad.errors import DetectorRefused, PlanRejected
+from agentad.errors import DetectorRefused, InputError
 from agentad.flow import Evidence, Plan, Step, Threshold
 from agentad.modalities.items import Items
+from agentad.modalities.shown import shown
 from agentad.store.arrays import load_state, save_state
-from agentad.store.atomic import write_json
+from agentad.store.atomic import publish, write_json
+from agentad.store.documents import read_json
 from agentad.tools.cards import check_params, load_cards, resolve
 from agentad.tools.road import Batch, Indices, Progress, Road, road, silent
 
 FORMAT = 1
 LOCAL_QUANTILE = 0.995
 MANIFEST = "detector.json"
+_DAMAGE = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    AssertionError,
+    InputError,
+)
+"""What detectors and the libraries below them raise over arrays and settings that do not fit together."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +119,20 @@ def fit(plan: Plan, step: Step, encoder: Any, x: Floats, items: Items) -> Fitted
     return FittedDetector(own, encoder, scorer, calibration, level, tuple(str(name) for name in items.id))
 
 
-def save(fitted: FittedDetector, folder: Path) -> None:
-    """Write the detector folder. The caller makes it appear whole (`store.atomic.whole_folder`)."""
-    fitted.road.save_encoder(fitted.encoder, folder / "encoder")
+def save(fitted: FittedDetector, folder: Path, *, beside: Path | None = None) -> None:
+    """Write the detector folder. The caller makes it appear whole (`store.atomic.whole_folder`).
+
+    Args:
+        fitted: what to write.
+        folder: where.
+        beside: another detector's folder with the same encoder, whose files are linked instead of written again.
+    """
+    if beside is None:
+        fitted.road.save_encoder(fitted.encoder, folder / "encoder")
+    else:
+        (folder / "encoder").mkdir(parents=True)
+        for path in sorted((beside / "encoder").iterdir()):
+            publish(path, folder / "encoder" / path.name)
     state = fitted.scorer.state()
     save_state(folder / "scorer", state.arrays, state.settings)
     settings = {
@@ -142,22 +165,42 @@ def load(folder: Path) -> FittedDetector:
         encoder = road(plan.modality).load_encoder(encoder_type, folder / "encoder")
         scorer = scorer_type.restore(State(*load_state(folder / "scorer")))
         arrays, settings = load_state(folder / "calibration")
-        calibration = Calibration(arrays["scores"], settings["target_far"], known_normal=settings["known_normal"])
+        calibration = Calibration(
+            _sample(arrays["scores"]), settings["target_far"], known_normal=settings["known_normal"]
+        )
         level, ids = float(settings["local_level"]), tuple(map(str, settings["train_ids"]))
-    except (KeyError, TypeError, ValueError, ValidationError, PlanRejected) as error:
-        raise DetectorRefused(f"{folder}: agentad {__version__} does not understand this detector ({error})") from error
+        _try_out(scorer, road(plan.modality).blank(encoder))
+    except _DAMAGE as error:
+        reason = shown(f"{type(error).__name__}: {error}")
+        raise DetectorRefused(
+            f"{folder}: agentad {__version__} does not understand this detector ({reason}); load it with the version "
+            "that wrote it, or fit again"
+        ) from error
     return FittedDetector(plan, encoder, scorer, calibration, level, ids)
+
+
+def _sample(scores: NDArray[Any]) -> NDArray[np.float64]:
+    if scores.ndim != 1 or not len(scores) or not np.isfinite(scores).all():
+        raise ValueError("calibration scores have to be finite numbers (n,)")
+    return scores.astype(np.float64)
+
+
+def _try_out(scorer: Detector, x: Floats) -> None:
+    """Score one encoded item, so that arrays of shapes that do not fit are found before they are used."""
+    found = scorer.score(x)
+    if found.item.shape != (1,) or (found.local is not None and found.local.shape not in (x.shape, x.shape[:-1])):
+        raise ValueError(f"the detector does not fit its encoder, whose items have the shape {x.shape[1:]}")
 
 
 def read_threshold(folder: Path) -> Threshold:
     """The threshold of the detector in `folder`, without loading the detector."""
-    return Threshold.model_validate(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["threshold"])
+    return Threshold.model_validate(read_json(folder / MANIFEST)["threshold"])
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
     except (OSError, ValueError) as error:
         raise DetectorRefused(
             f"{folder}: not a detector folder (no readable {MANIFEST}); give a run or its detector"
@@ -168,21 +211,29 @@ def _manifest(folder: Path) -> dict[str, Any]:
             f"{path}: format {version!r}, but agentad {__version__} reads format {FORMAT}; load it with the version "
             "that wrote it, or fit again"
         )
-    listed, found = document.get("files"), _digests(folder)
+    listed, found = document.get("files"), _files(folder)
     expected = listed if isinstance(listed, dict) else {}
-    wrong = [name for name in sorted({*expected, *found}) if expected.get(name) != found.get(name)]
+    # names first: a file that does not belong may be of any size
+    wrong = sorted({*expected} ^ {*found}) or [n for n, path in found.items() if expected[n] != _sha256(path)]
     if wrong:
         raise DetectorRefused(
-            f"{folder}: {', '.join(wrong)} changed since it was saved; copy the whole detector folder again"
+            f"{folder}: {shown(', '.join(wrong))} changed since it was saved; copy the whole detector folder again"
         )
     return dict(document)
 
 
+def _files(folder: Path) -> dict[str, Path]:
+    """Every file but the manifest, by its name below the folder. Links are none: what they lead to is not ours."""
+    files = sorted(path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
+    return {path.relative_to(folder).as_posix(): path for path in files if path != folder / MANIFEST}
+
+
 def _digests(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    return {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
+    return {name: _sha256(path) for name, path in _files(folder).items()}
 
 
 def _sha256(path: Path) -> str:
+    if path.is_symlink() or not path.is_file():
+        return "not a regular file"
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from agentad.backbones.encoder import PatchEncoder
 from agentad.detectors.base import Floats, Scores
 from agentad.flow import Evidence, Modality, RegionEvidence
 from agentad.modalities.image import ImageData, open_images
 from agentad.modalities.image import recognise as recognise_images
 from agentad.modalities.image.maps import Region, map_to_bytes, regions, upsample
-from agentad.store.atomic import write_bytes
 from agentad.tools.road import Batch, Indices
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ recognise = recognise_images
 def fit_encoder(encoder: PatchEncoder, data: ImageData, index: Indices) -> PatchEncoder:
     """Pretrained: nothing to learn."""
     return encoder
+
+
+def blank(encoder: PatchEncoder) -> Floats:
+    """(1, rows, columns, channels) zeros."""
+    return np.zeros((1, *encoder.grid, encoder.channels), np.float32)
 
 
 def batches(encoder: PatchEncoder, data: ImageData, index: Indices) -> Iterator[Batch]:
@@ -56,14 +62,15 @@ def evidence(fitted: FittedDetector, data: ImageData, batch: Batch, scores: Scor
     """The regions that stand out, and the normal patch nearest to each one's peak."""
     if scores.local is None:
         return [()] * len(batch.index)
-    nearest = fitted.scorer.nearest(batch.x) if hasattr(fitted.scorer, "nearest") else None
     flagged = fitted.calibration.flags(scores.item)
-    found: list[tuple[Evidence, ...]] = []
+    found: list[list[RegionEvidence]] = []
     for at, image in enumerate(batch.raw):
         pixels = upsample(scores.local[at], (image.shape[1], image.shape[0]))
         own = _standing_out(pixels, fitted.local_level, bool(flagged[at]))
-        found.append(tuple(_region(fitted, data, batch, at, region, nearest) for region in own))
-    return found
+        found.append([RegionEvidence(box=r.box, area=r.area, peak=r.peak, peak_at=r.at) for r in own])
+    if hasattr(fitted.scorer, "nearest"):
+        _add_neighbours(fitted, data, batch, found)
+    return [tuple(own) for own in found]
 
 
 def _standing_out(pixels: Floats, level: float, flagged: bool) -> list[Region]:
@@ -74,21 +81,25 @@ def _standing_out(pixels: Floats, level: float, flagged: bool) -> list[Region]:
     return regions(pixels, max(min(level, peak - abs(peak) / 100), peak / 2))[:REGIONS]
 
 
-def _region(
-    fitted: FittedDetector, data: ImageData, batch: Batch, at: int, region: Region, nearest: Any
-) -> RegionEvidence:
-    plain = RegionEvidence(box=region.box, area=region.area, peak=region.peak, peak_at=region.at)
-    if nearest is None:
-        return plain
-    height, width = batch.raw[at].shape[:2]
+def _add_neighbours(fitted: Any, data: ImageData, batch: Batch, found: list[list[RegionEvidence]]) -> None:
+    """Name the normal patch nearest to each region's peak; only these patches are looked up."""
     rows, columns = batch.x.shape[1:3]
-    cell = (at, min(region.at[1] * rows // height, rows - 1), min(region.at[0] * columns // width, columns - 1))
-    neighbour = fitted.train_ids[int(nearest.item[cell])]
-    if neighbour == str(data.items.id[batch.index[at]]):  # a training image is its own nearest normal: says nothing
-        return plain
-    row, column = divmod(int(nearest.cell[cell]), columns)
-    place = (column / columns, row / rows, 1 / columns, 1 / rows)
-    return plain.model_copy(update={"neighbour": neighbour, "neighbour_cell": place})
+    cells = []
+    for at, own in enumerate(found):
+        height, width = batch.raw[at].shape[:2]
+        for which, region in enumerate(own):
+            x, y = region.peak_at
+            cells.append((at, which, min(y * rows // height, rows - 1), min(x * columns // width, columns - 1)))
+    if not cells:
+        return
+    at_cell = tuple(np.array(cells).T[[0, 2, 3]])
+    nearest = fitted.scorer.nearest(batch.x[at_cell][:, None, None, :])
+    for (at, which, _, _), item, cell in zip(cells, nearest.item.ravel(), nearest.cell.ravel(), strict=True):
+        name = fitted.train_ids[int(item)]
+        if name != str(data.items.id[batch.index[at]]):  # a training image is its own nearest normal: says nothing
+            row, column = divmod(int(cell), columns)
+            place = (column / columns, row / rows, 1 / columns, 1 / rows)
+            found[at][which] = found[at][which].model_copy(update={"neighbour": name, "neighbour_cell": place})
 
 
 def write_maps(data: ImageData, batch: Batch, scores: Scores, folder: Path) -> dict[int, str]:
@@ -101,7 +112,7 @@ def write_maps(data: ImageData, batch: Batch, scores: Scores, folder: Path) -> d
         height, width = batch.raw[at].shape[:2]
         slug = re.sub(r"[^A-Za-z0-9._-]+", "-", str(data.items.id[i]))[-80:].strip("-.")
         written[i] = f"maps/{i:06}-{slug}.tiff"
-        write_bytes(folder / written[i], map_to_bytes(upsample(scores.local[at], (width, height))))
+        (folder / written[i]).write_bytes(map_to_bytes(upsample(scores.local[at], (width, height))))
     return written
 
 

@@ -15,6 +15,7 @@ from agentad.detectors.base import Floats, Scores
 from agentad.errors import UnreadableData
 from agentad.flow import DataProfile, Evidence, Modality
 from agentad.modalities.items import Items
+from agentad.modalities.shown import shown
 
 Indices = NDArray[np.integer[Any]]
 Progress = Callable[[str, int, int], None]
@@ -70,6 +71,10 @@ class Road(Protocol):
         """The encoder, fitted on the items at `index` where it has to be."""
         ...
 
+    def blank(self, encoder: Any) -> Floats:
+        """One encoded item of zeros (1, …), for trying out a detector."""
+        ...
+
     def batches(self, encoder: Any, data: Any, index: Indices) -> Iterator[Batch]:
         """The items at `index` (sorted), read and encoded in bounded memory."""
         ...
@@ -109,14 +114,19 @@ def road_at(path: Path) -> Road:
     Raises:
         UnreadableData: nothing there, or nothing agentad can read.
     """
-    if not path.exists():
-        raise UnreadableData(f"{path}: no such file or folder; check the path given with --data")
+    try:
+        path.stat()
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        reason = "no such file or folder" if missing else error.strerror
+        raise UnreadableData(f"{shown(path)}: {reason}; check the path given with --data") from error
     for name in _ROADS:
         candidate = road(cast("Modality", name))
         if candidate.recognise(path):
             return candidate
     raise UnreadableData(
-        f"{path}: neither a table nor images; give a CSV, TSV, Parquet or .npz file, an image, or a folder of these"
+        f"{shown(path)}: neither a table nor images; give a CSV, TSV, Parquet or .npz file, an image, or a folder of "
+        "these"
     )
 
 

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats, Scores
+from agentad.errors import InputError
 from agentad.flow import ColumnEvidence, Evidence, Modality
+from agentad.modalities.shown import shown
 from agentad.modalities.table import TableData, TableEncoder, open_table
 from agentad.modalities.table import recognise as recognise_table
 from agentad.store.arrays import load_state, save_state
@@ -33,8 +35,17 @@ def fit_encoder(encoder: TableEncoder, data: TableData, index: Indices) -> Table
     return encoder.fit(data.take(index), data.profile)
 
 
+def blank(encoder: TableEncoder) -> Floats:
+    """(1, d) zeros."""
+    return np.zeros((1, len(encoder.columns)), np.float32)
+
+
 def batches(encoder: TableEncoder, data: TableData, index: Indices) -> Iterator[Batch]:
     """One pass over the file, in row order."""
+    try:
+        encoder.check(data.columns)
+    except InputError as error:
+        raise InputError(f"{shown(data.profile.root)}: {error}") from error
     start = 0
     for frame in data.chunks():
         low, high = np.searchsorted(index, (start, start + len(frame)))

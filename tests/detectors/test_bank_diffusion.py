@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
+from synthetic_patches import anomalous, normal
 
 from agentad.detectors.bank_diffusion import BankDiffusion, Scale
-from tests.detectors.patches import anomalous, normal
 
 
 def tiny(**settings):
@@ -48,6 +48,17 @@ def test_nearest_normals(fitted):
     assert found.item.shape == found.cell.shape == (2, 6, 6)
     assert found.item.max() < 40
     assert found.cell.max() < 36
+
+
+def test_an_item_has_the_same_score_alone_and_in_company(fitted):
+    x = normal(5, seed=9)
+    assert np.array_equal(np.concatenate([fitted.score(one[None]).item for one in x]), fitted.score(x).item)
+
+
+def test_two_items_are_enough():
+    detector = tiny(steps=2, size=12).fit(normal(2))
+    assert np.isfinite(detector.held_out.local).all()
+    assert np.isfinite(detector.score(normal(1, seed=9)).local).all()
 
 
 def test_restores_exactly(fitted):

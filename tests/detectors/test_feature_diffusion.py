@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
+from synthetic_patches import anomalous, normal
 
 from agentad.detectors.feature_diffusion import FeatureDiffusion
-from tests.detectors.patches import anomalous, normal
 
 
 def tiny(*, steps=150, **settings):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from synthetic_patches import anomalous, normal
 
 from agentad.detectors.memory_bank import MemoryBank
 from agentad.errors import InputError
-from tests.detectors.patches import anomalous, normal
 
 
 def test_finds_the_patches_that_left_the_normal_sheets():

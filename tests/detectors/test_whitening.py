@@ -24,6 +24,11 @@ def test_directions_that_do_not_vary_are_dropped():
     assert Whitening.fit(x, components=5, power=0.15).apply(x).shape == (4000, 3)
 
 
+def test_data_that_does_not_vary_stays_finite():
+    x = np.ones((50, 3), np.float32)
+    assert np.isfinite(Whitening.fit(x, components=2, power=0.15).apply(x + 1)).all()
+
+
 def test_keeps_the_shape_of_a_grid_and_takes_half_precision():
     w = Whitening.fit(rows(), components=2, power=0.15)
     assert w.apply(np.ones((2, 4, 5, 3), np.float16)).shape == (2, 4, 5, 2)

@@ -15,7 +15,7 @@ Maker = Callable[[Path], object]
 def picture(path: Path, seed: int = 0, size: tuple[int, int] = (40, 40)) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     grey = np.random.default_rng(seed).integers(0, 255, (size[1], size[0]), dtype=np.uint8)
-    Image.fromarray(grey).save(path)
+    Image.fromarray(grey).save(path, format={".jpg": "JPEG", ".tif": "TIFF", ".webp": "WEBP"}.get(path.suffix, "PNG"))
     return path
 
 

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Any
 
 from agentad.cli import execute
@@ -56,15 +57,12 @@ def call(*arguments: object) -> Outcome:
 
 
 def tree(root: Path, *without: Path) -> dict[str, tuple[int, int, int]]:
-    """Mode, size and time of change of everything below `root`; nothing below `without` is looked at."""
-    left_out = {os.fspath(path) for path in without}
+    """Mode of everything below `root`, size and time of change of files; nothing below `without` is looked at."""
     found = {}
     for folder, names, files in os.walk(root):
-        names[:] = [name for name in names if os.path.join(folder, name) not in left_out]
-        for name in [*names, *files]:
-            path = os.path.join(folder, name)
-            if path not in left_out:
-                stat = os.lstat(path)
-                is_folder = name in names and not os.path.islink(path)
-                found[os.path.relpath(path, root)] = (stat.st_mode, 0 if is_folder else stat.st_size, stat.st_mtime_ns)
+        names[:] = [name for name in names if Path(folder, name) not in without]
+        for path in (Path(folder, name) for name in [*names, *files]):
+            stat = path.lstat()
+            size, time = (0, 0) if S_ISDIR(stat.st_mode) else (stat.st_size, stat.st_mtime_ns)
+            found[os.path.relpath(path, root)] = (stat.st_mode, size, time)
     return found

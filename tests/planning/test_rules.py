@@ -160,9 +160,8 @@ def test_only_anomalies_are_infeasible(cards, asked, table):
     with pytest.raises(Infeasible) as caught:
         RulePlanner().plan(asked(), table(anomalous=40), cards)
     assert str(caught.value) == (
-        "all 40 rows are labelled anomalous, and a detector learns from normal ones; add normal rows, or drop "
-        "the labels if "
-        "they are wrong"
+        "/data/set.csv: all 40 rows are labelled anomalous, and a detector learns from normal ones; add normal rows, "
+        "or drop the labels if they are wrong"
     )
 
 

@@ -10,8 +10,8 @@ import polars as pl
 from agentad.modalities.table.parts.base import Floats, Mask, Part, needs_flag
 from agentad.modalities.table.values import Style, finite, number_style, numbers, truths
 
-LARGEST = 1e30
-"""Beyond it float32 leaves no room to square a difference."""
+LARGEST = 1e15
+"""Beyond it float32 leaves no room to add up squared differences; `memory.neighbours` takes no more."""
 _FAR = 1e3
 
 
@@ -49,7 +49,7 @@ class Number(Part):
         )
 
     def encode(self, series: pl.Series) -> tuple[Floats, Mask]:
-        """See `Part.encode`. Infinite values are missing; beyond ±1e30 values are clipped."""
+        """See `Part.encode`. Infinite values are missing; beyond ±1e15 values are clipped."""
         values = finite(truths(series) if self.truth else numbers(series, self.style))
         out = (values.fill_null(self.fill) - self.offset).clip(-LARGEST, LARGEST).to_numpy()
         return out[:, None], values.is_null().to_numpy()

@@ -1,0 +1,88 @@
+"""One data set, split and encoded once, so that every method sees the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from agentad.bench.cost import timed
+from agentad.detectors.base import Floats, Ints, Scores
+from agentad.flow import DataProfile, Plan, Request
+from agentad.modalities.items import Items
+from agentad.planning import RulePlanner
+from agentad.planning.situation import Available
+from agentad.steps.score import Scored
+from agentad.tools.cards import load_cards
+from agentad.tools.fitted import encode_sample
+from agentad.tools.road import Batch, Indices, Progress, road
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A method that has learned."""
+
+    held_out: Scores
+    """Of the items it learned from, each judged by the others where the method can."""
+    score: Callable[[Floats], Scores]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A data set ready for any method."""
+
+    plan: Plan
+    """What the rule planner would do with it."""
+    data: Any
+    encoder: Any
+    train: Indices
+    """(n,) sorted positions of the items that are learned from."""
+    x: Floats
+    """(n, …) these, encoded."""
+    test: Indices
+    """(m,) sorted positions of the items that are judged."""
+    fresh: tuple[Batch, ...]
+    """Judged items that are not learned from, encoded."""
+    used: int
+    """How many items were split into those two. Of many to learn from, `train` is a sample."""
+    learn_s: float
+    """CPU seconds of fitting the encoder and encoding `train`."""
+    encode_s: float
+    """CPU seconds of reading and encoding `fresh`."""
+
+    @property
+    def items(self) -> Items:
+        """(n,) what is learned from."""
+        return self.data.items.take(self.train)  # type: ignore[no-any-return]
+
+    @property
+    def labels(self) -> Ints:
+        """(m,) of the judged items; for metrics and nothing else."""
+        return np.asarray(self.data.items.label[self.test])
+
+    def scored(self, fitted: Fitted) -> Scored:
+        """Scores of the judged items: held-out ones where they were learned from, as on the road."""
+        result = Scored.empty(self.test)
+        known = np.intersect1d(self.test, self.train)
+        if len(known):
+            result.put(known, fitted.held_out.take(np.searchsorted(self.train, known)))
+        for batch in self.fresh:
+            result.put(batch.index, fitted.score(batch.x))
+        return result
+
+
+def planned(data: Any, profile: DataProfile, seed: int, available: Available = None) -> Plan:
+    """The rule planner's plan for `data`, described by `profile`, from a request without words."""
+    request = Request(text="", data=data.profile.root, seed=seed)
+    return RulePlanner(available).plan(request, profile, load_cards())
+
+
+def encoded(plan: Plan, data: Any, train: Indices, test: Indices, progress: Progress) -> Case:
+    """The case of learning from `train` and judging `test`; at most the road's `FIT_ITEMS` are learned from."""
+    (encoder, sample, x), learn_s = timed(lambda: encode_sample(plan, data, train, progress))
+    rest = np.setdiff1d(test, sample)
+    batches = road(plan.modality).batches(encoder, data, rest)
+    fresh, encode_s = timed(lambda: tuple(Batch(batch.index, None, batch.x) for batch in batches))
+    return Case(plan, data, encoder, sample, x, test, fresh, len(np.union1d(train, test)), learn_s, encode_s)

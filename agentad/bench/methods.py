@@ -1,0 +1,75 @@
+"""What a bench compares: the planner's choice, the tools on their cards, and baselines, all by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from agentad.bench import baselines
+from agentad.bench.case import Case, Fitted
+from agentad.errors import InputError
+from agentad.flow import Modality, Step, ToolCard
+from agentad.planning.situation import Training
+from agentad.tools.cards import load_cards, resolve
+from agentad.tools.fitted import fit
+
+DEFAULT = "default"
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way of scoring a case."""
+
+    tool: str | None
+    """The tool card behind it; None for a baseline without one."""
+    diffusion: bool
+    same: str
+    """Equal for methods that do the same work."""
+    learn: Callable[[Case], Fitted]
+
+
+def names(asked: str, modality: Modality, training: Training, always: Sequence[str]) -> tuple[str, ...]:
+    """Names of the methods to run: those in `asked` (`a,b`, `all` or `default`), then the baselines in `always`.
+
+    Raises:
+        InputError: there is no such method, or it is not for this kind of training data.
+    """
+    cards = [card for card in load_cards().values() if card.kind == "detector" and modality in card.modalities]
+    fitting = [card.name for card in cards if training in card.requires.training]
+    wanted = [part.strip() for part in asked.split(",") if part.strip()]
+    if wanted == [ALL]:
+        wanted = [DEFAULT, *fitting]
+    allowed = list(dict.fromkeys([DEFAULT, *fitting, *always]))
+    for name in wanted:
+        if name not in allowed:
+            raise InputError(f"detector {name!r}: {_why_not(name, cards, training)}; there are {', '.join(allowed)}")
+    if not wanted:
+        raise InputError(f"no detector named; give all, or some of {', '.join(allowed)}")
+    return tuple(dict.fromkeys([*wanted, *always]))
+
+
+def _why_not(name: str, cards: Sequence[ToolCard], training: Training) -> str:
+    if any(card.name == name for card in cards):
+        return f"not for training data that is {training}"
+    if name in baselines.BASELINES:
+        return "not part of this bench, or not installed (pip install 'agentad[bench]')"
+    return "no such detector here"
+
+
+def find(name: str, case: Case) -> Method:
+    """The method called `name`. A tool has the settings the plan gives it, else its card's."""
+    if name in baselines.BASELINES:
+        return Method(None, False, name, lambda on: baselines.learn(name, on))
+    plan = case.plan
+    planned = {step.tool: step for step in (plan.detector, *plan.baselines)}
+    step = plan.detector if name == DEFAULT else planned.get(name, Step(tool=name))
+    card = load_cards()[step.tool]
+    resolve(card)  # imported here, so that the time this takes is not counted as fitting
+    same = f"{step.tool} {sorted(step.params.items())}"
+    return Method(step.tool, card.diffusion, same, lambda on: _fitted(on, step))
+
+
+def _fitted(case: Case, step: Step) -> Fitted:
+    scorer = fit(case.plan, step, case.encoder, case.x, case.items).scorer
+    return Fitted(scorer.held_out, scorer.score)

@@ -1,0 +1,164 @@
+"""The loop that all benches share: every data set, every seed, every method; nothing twice, and no failure ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from agentad.bench.case import Case
+from agentad.bench.cost import Cost, forget_peak, timed
+from agentad.bench.kept import Kept, Row
+from agentad.bench.methods import Method, find, names
+from agentad.bench.summary import best_of, summarise
+from agentad.errors import AgentadError, InputError
+from agentad.flow import Modality
+from agentad.modalities.shown import shown
+from agentad.planning.situation import Training
+from agentad.steps.peak import peak_mb
+from agentad.steps.score import Scored
+from agentad.store.address import address, stat_fingerprint
+from agentad.store.runs import runs_root
+from agentad.store.version import code_version
+from agentad.tools.road import Progress, road
+
+
+class Suite(Protocol):
+    """What one bench is about."""
+
+    name: str
+    modality: Modality
+    training: Training
+    baselines: tuple[str, ...]
+    """Methods that always run."""
+    metrics: tuple[str, ...]
+    """Keys of a row; the first one ranks."""
+    per_item: tuple[str, ...]
+    """Keys of a row that are costs, of which means are of interest."""
+    options: dict[str, Any]
+    """What else decides the result."""
+
+    def datasets(self, root: Path) -> dict[str, Path]:
+        """The data sets below `root` by name, in order."""
+        ...
+
+    def refusal(self, data: Any) -> str | None:
+        """Why opened data is no data set of this suite, or None."""
+        ...
+
+    def case(self, data: Any, seed: int, before: Case | None, progress: Progress) -> Case:
+        """The data split and encoded. `before` is the case of the seed before this one."""
+        ...
+
+    def row(self, case: Case, scored: Scored, cost: Cost) -> Row:
+        """Metrics and costs of one method."""
+        ...
+
+
+class Bench:
+    """A suite over the data sets below `root`.
+
+    Raises:
+        InputError: nothing there, an unknown detector, or a file that cannot keep rows.
+    """
+
+    def __init__(
+        self, suite: Suite, root: Path, *, detectors: str, seeds: int, out: Path | None, progress: Progress
+    ) -> None:
+        if seeds < 1:
+            raise InputError(f"seeds {seeds}: give at least 1")
+        root = root.absolute()
+        self._suite, self._root, self._seeds, self._progress = suite, root, seeds, progress
+        self._detectors = names(detectors, suite.modality, suite.training, suite.baselines)
+        self._datasets = suite.datasets(root)
+        if not self._datasets:
+            raise InputError(f"{shown(root)}: holds no data set for `bench {suite.name}`")
+        # of the data sets alone: the rows may be kept among them
+        found = {name: stat_fingerprint(path) for name, path in self._datasets.items()}
+        made_by = address(suite.name, suite.options, found, code_version())
+        self._kept = Kept(out or runs_root() / "bench" / f"{suite.name}-{made_by}.jsonl", made_by)
+        self._skipped: dict[str, str] = {}
+
+    def run(self) -> dict[str, Any]:
+        """Measure what is not measured yet. The document of `agentad bench --json`."""
+        for done, (name, path) in enumerate(self._datasets.items()):
+            self._progress("data sets", done, len(self._datasets))
+            self._measure(name, path)
+        self._progress("data sets", len(self._datasets), len(self._datasets))
+        return self._document()
+
+    def _document(self) -> dict[str, Any]:
+        suite = self._suite
+        rows = self._kept.rows(list(self._datasets), self._detectors, self._seeds)
+        summary = summarise(
+            rows,
+            detectors=self._detectors,
+            baselines=suite.baselines,
+            metrics=suite.metrics,
+            per_item=suite.per_item,
+        )
+        return {
+            "suite": suite.name,
+            **suite.options,
+            "data": shown(self._root),
+            "seeds": self._seeds,
+            "best_baseline": best_of(summary, suite.baselines, suite.metrics[0]),
+            "rows": rows,
+            "summary": summary,
+            "skipped": [{"path": name, "reason": reason} for name, reason in self._skipped.items()],
+            "code": code_version(),
+            "kept": shown(self._kept.path),
+        }
+
+    def _measure(self, name: str, path: Path) -> None:
+        wanted = {seed: self._unfinished(name, seed) for seed in range(self._seeds)}
+        wanted = {seed: methods for seed, methods in wanted.items() if methods}
+        if not wanted:
+            return
+        try:
+            data = road(self._suite.modality).look(path)
+        except AgentadError as error:
+            for seed, methods in wanted.items():
+                self._fail(name, methods, seed, error)
+            return
+        reason = self._suite.refusal(data)
+        if reason:
+            self._skipped[name] = reason
+            return
+        case: Case | None = None
+        for seed, methods in wanted.items():
+            try:
+                case = self._suite.case(data, seed, case, self._progress)
+            except Exception as error:  # whatever it was, the other data sets are not to suffer
+                self._fail(name, methods, seed, error)
+            else:
+                self._compare(name, case, methods)
+
+    def _unfinished(self, dataset: str, seed: int) -> list[str]:
+        return [name for name in self._detectors if not self._kept.finished(dataset, name, seed)]
+
+    def _compare(self, dataset: str, case: Case, methods: Sequence[str]) -> None:
+        measured: dict[str, Row] = {}
+        for name in methods:
+            try:
+                method = find(name, case)
+                if method.same not in measured:
+                    measured[method.same] = self._suite.row(case, *_scored(case, method))
+            except Exception as error:  # as above, for the other methods
+                self._fail(dataset, [name], case.plan.seed, error)
+                continue
+            who = {"dataset": dataset, "detector": name, "seed": case.plan.seed}
+            made_of = {"tool": method.tool, "diffusion": method.diffusion}
+            self._kept.add({**who, **measured[method.same], **made_of})
+
+    def _fail(self, dataset: str, methods: Sequence[str], seed: int, error: Exception) -> None:
+        reason = str(error) if isinstance(error, AgentadError) else f"{type(error).__name__}: {error}"
+        for name in methods:
+            self._kept.add({"dataset": dataset, "detector": name, "seed": seed, "error": reason})
+
+
+def _scored(case: Case, method: Method) -> tuple[Scored, Cost]:
+    forget_peak()
+    fitted, fit_s = timed(lambda: method.learn(case))
+    scored, score_s = timed(lambda: case.scored(fitted))
+    return scored, Cost(round(fit_s, 4), round(score_s, 4), round(peak_mb(), 1))

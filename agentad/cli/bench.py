@@ -1,0 +1,115 @@
+"""`bench`: detectors and baselines over folders of data sets."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agentad.cli import output
+from agentad.cli.options import Json
+
+bench = typer.Typer(no_args_is_help=True, help="Measure detectors and baselines over folders of data sets.")
+
+Root = Annotated[Path, typer.Option("--data", help="Folder of data sets.", show_default=False)]
+Seeds = Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")]
+Detectors = Annotated[str, typer.Option(help="`default` (what the rules choose), tools such as a,b, or `all`.")]
+Out = Annotated[Path | None, typer.Option("--out", help="JSONL file that keeps finished rows, to go on from.")]
+
+
+class Protocol(StrEnum):
+    """What the methods may learn from."""
+
+    semi = "semi"
+    contaminated = "contaminated"
+
+
+@bench.command("tables")
+def bench_tables(
+    data: Root,
+    protocol: Annotated[
+        Protocol, typer.Option(help="semi: half of the normal rows to learn from; contaminated: all rows, no labels.")
+    ] = Protocol.semi,
+    seeds: Seeds = 1,
+    detectors: Detectors = "default",
+    max_rows: Annotated[int, typer.Option(min=2, help="Longer tables are thinned to about this many rows.")] = 50_000,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Measure on labelled tables: every .npz, CSV and Parquet file of a folder."""
+    from agentad import bench
+
+    with output.progress() as progress:
+        found = bench.bench_tables(
+            data,
+            protocol=protocol.value,
+            seeds=seeds,
+            detectors=detectors,
+            max_rows=max_rows,
+            out=out,
+            progress=progress,
+        )
+    _show(found, ("auroc", "ap"), ("fit_s", "score_s"), as_json)
+
+
+@bench.command("images")
+def bench_images(
+    data: Root, seeds: Seeds = 1, detectors: Detectors = "default", out: Out = None, as_json: Json = False
+) -> None:
+    """Measure on image categories in MVTec's layout: every folder with train and test."""
+    from agentad import bench
+
+    with output.progress() as progress:
+        found = bench.bench_images(data, seeds=seeds, detectors=detectors, out=out, progress=progress)
+    _show(found, ("image_auroc", "pixel_ap", "aupro"), ("fit_s", "ms_per_image"), as_json)
+
+
+def _show(found: dict[str, Any], metrics: tuple[str, ...], costs: tuple[str, ...], as_json: bool) -> None:
+    if as_json:
+        output.document(found)
+        return
+    against = [name for name in dict.fromkeys((found["best_baseline"], "knn1")) if name in _names(found)]
+    headings = ("detector", *metrics, "rank", *costs, "diffusion", *(f"against {name}" for name in against))
+    rows = [
+        (
+            entry["detector"],
+            *(_number(entry[name], 3) for name in metrics),
+            _number(entry["rank"], 1),
+            *(_number(entry[name], 1) for name in costs),
+            "yes" if entry["diffusion"] else "no",
+            *(_record(entry["wins_vs"].get(name)) for name in against),
+        )
+        for entry in found["summary"]
+    ]
+    output.table(headings, rows)
+    output.line("Costs are CPU time. `against`: won-tied-lost, and the p of Wilcoxon's signed-rank test.")
+    for (dataset, error), detectors in _failures(found["rows"]).items():
+        output.line(f"Failed: {dataset} ({', '.join(detectors)}): {error}")
+    for skip in found["skipped"]:
+        output.line(f"Skipped: {skip['path']} ({skip['reason']})")
+    output.line(f"Rows: {found['kept']}")
+
+
+def _failures(rows: list[dict[str, Any]]) -> dict[tuple[str, str], list[str]]:
+    """Which detectors failed, by data set and reason."""
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for row in rows:
+        if "error" in row:
+            found.setdefault((row["dataset"], row["error"]), {})[row["detector"]] = None
+    return {key: list(detectors) for key, detectors in found.items()}
+
+
+def _names(found: dict[str, Any]) -> set[str]:
+    return {entry["detector"] for entry in found["summary"]}
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _record(against: dict[str, Any] | None) -> str:
+    if against is None:
+        return "-"
+    return f"{against['wins']}-{against['ties']}-{against['losses']} p {_number(against['p'], 3)}"
