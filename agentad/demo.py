@@ -20,7 +20,7 @@ from scipy import ndimage
 from agentad.store.atomic import whole_folder
 
 SIDE = 256
-TRAIN, TEST_GOOD, TEST_EACH = 40, 12, 6
+TRAIN, TEST_GOOD, TEST_EACH = 100, 12, 6
 VERSION = "1"
 
 Floats = NDArray[np.float64]

@@ -20,6 +20,7 @@ ROOMS = [
     "diffusion",
     "llm",
     "detectors",
+    "generators",
     "tools",
     "planning",
     "report",

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
+from importlib.metadata import version
 
 from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import ConvergenceWarning
@@ -83,6 +84,11 @@ def installed() -> tuple[str, ...]:
     with suppress(ModuleNotFoundError):
         import_module(PYOD)
     return tuple(name for name in BASELINES if name != "pyod-knn" or PYOD in sys.modules)
+
+
+def pyod_version() -> str | None:
+    """Of the PyOD that `installed` found."""
+    return version("pyod") if PYOD in sys.modules else None
 
 
 def learn(name: str, case: Case) -> Fitted:

@@ -20,6 +20,7 @@ from agentad.steps.score import Scored
 from agentad.store.address import address, stat_fingerprint
 from agentad.store.runs import runs_root
 from agentad.store.version import code_version
+from agentad.tools.cards import load_cards
 from agentad.tools.road import Progress, road
 
 
@@ -75,7 +76,8 @@ class Bench:
             raise InputError(f"{shown(root)}: holds no data set for `bench {suite.name}`")
         # of the data sets alone: the rows may be kept among them
         found = {name: stat_fingerprint(path) for name, path in self._datasets.items()}
-        made_by = address(suite.name, suite.options, found, code_version())
+        cards = {name: card.model_dump(mode="json") for name, card in load_cards().items()}
+        made_by = address(suite.name, suite.options, found, cards, code_version())
         self._kept = Kept(out or runs_root() / "bench" / f"{suite.name}-{made_by}.jsonl", made_by)
         self._skipped: dict[str, str] = {}
 

@@ -72,7 +72,7 @@ class Tables:
     def __init__(self, protocol: Protocol, max_rows: int) -> None:
         self.training: Training = "normal" if protocol == "semi" else "contaminated"
         self.baselines = baselines.installed()
-        self.options: dict[str, Any] = {"protocol": protocol, "max_rows": max_rows}
+        self.options: dict[str, Any] = {"protocol": protocol, "max_rows": max_rows, "pyod": baselines.pyod_version()}
         self._max_rows = max_rows
 
     def datasets(self, root: Path) -> dict[str, Path]:

@@ -12,6 +12,7 @@ from agentad.errors import InputError
 from agentad.flow import Noun
 from agentad.llm.closed import complaints
 from agentad.llm.structured import Chat, Message, Reply, read
+from agentad.store.documents import LARGEST_JSON, read_text
 
 
 class Exchange(Noun):
@@ -101,8 +102,8 @@ def read_exchanges(path: Path) -> list[Exchange]:
         InputError: the file is missing, empty or damaged; the message names the line.
     """
     try:
-        lines = path.read_text(encoding="utf-8").strip("\n").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_text(path, LARGEST_JSON).strip("\n").split("\n")
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as recorded exchanges: {error}") from error
     if lines == [""]:
         raise InputError(f"{path}: holds no exchange; a plan made by rules records none, use --planner rules")

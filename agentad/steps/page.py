@@ -17,7 +17,6 @@ from agentad.steps.pictures import exhibits
 from agentad.steps.score import read_lines, read_scores
 from agentad.steps.session import Session
 from agentad.store.atomic import publish, write_json, write_text
-from agentad.store.documents import read_json
 from agentad.store.version import library_versions
 
 MOST_LISTED = 20_000
@@ -45,7 +44,7 @@ def show(session: Session) -> None:
 
 def _report(session: Session) -> Report:
     plan, split = session.plan, session.split
-    metrics = read_json(session.folder("evaluate") / "metrics.json")
+    metrics = session.run.read("evaluate/metrics.json")
     timings = session.run.timings()
     item, _ = read_scores(session, plan.detector.tool)
     return Report(

@@ -14,7 +14,6 @@ from agentad.llm.closed import closed
 from agentad.modalities.split import Split
 from agentad.planning.recipes import load_plan
 from agentad.store.arrays import load_state
-from agentad.store.documents import read_json
 from agentad.store.runs import RunFolder
 from agentad.tools.fitted import FittedDetector, load
 from agentad.tools.road import Progress, look, silent
@@ -45,7 +44,7 @@ class Session:
     @cached_property
     def profile(self) -> DataProfile:
         """What the profile step found."""
-        return closed(DataProfile, read_json(self.folder("profile") / "profile.json"), str(self.folder("profile")))
+        return closed(DataProfile, self.run.read("profile/profile.json"), str(self.folder("profile")))
 
     @cached_property
     def plan(self) -> Plan:

@@ -46,7 +46,7 @@ def parse_yaml(text: str) -> Any:
         ValueError: it is not that.
     """
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506  a safe loader made narrower
+        return _Loader(text).get_single_data()
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(" ".join(str(error).split())) from error
 

@@ -133,6 +133,19 @@ class RunFolder:
             return None
         return document if document.files == _sizes(self.path / name) else None
 
+    def read(self, name: str) -> Any:
+        """The JSON document that a step wrote, by its name below the run.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        try:
+            return read_json(self.path / name)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{self.path / name}: damaged ({error}); delete the run with `agentad runs rm {self.name}`"
+            ) from error
+
     def timings(self) -> dict[str, dict[str, float]]:
         """Wall and CPU seconds of each finished step."""
         finished = {path.parent.name: self._done(path.parent.name) for path in sorted(self.path.glob(f"*/{STEP}"))}

@@ -4,6 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
+from agentad import assets
 from agentad.bench import baselines, bench_tables, suite
 from agentad.bench.tables import Tables, thinned
 from agentad.errors import InputError
@@ -117,6 +118,18 @@ def test_finished_rows_are_not_measured_again(tables, monkeypatch):
     assert bench_tables(tables, seeds=2) == second
     assert [row["seed"] for row in second["rows"][:2]] == [0, 1]
     assert len(second["rows"]) == len(first["rows"]) == 2 * 2 * (1 + len(CLASSICAL))
+
+
+def test_another_card_is_another_bench(tables, tmp_path):
+    first = bench_tables(tables / "far.npz", detectors="self-cleaning")
+    own = tmp_path / ".agentad" / "tools"
+    own.mkdir(parents=True)
+    card = assets.read("tools", "self-cleaning.md").replace("default: 0.7", "default: 0.6")
+    with pytest.MonkeyPatch.context() as elsewhere:
+        elsewhere.chdir(tmp_path)
+        (own / "self-cleaning.md").write_text(card, encoding="utf-8")
+        second = bench_tables(tables / "far.npz", detectors="self-cleaning")
+    assert second["kept"] != first["kept"]
 
 
 def test_rows_may_be_kept_beside_the_data(tables, monkeypatch):

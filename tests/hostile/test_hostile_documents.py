@@ -160,6 +160,8 @@ OPTIONS: dict[str, tuple[list[str], str]] = {
     "an unknown planner": (["run", REQUEST, "--data", "{data}", "--planner", "magic"], "magic"),
     "a replay that is absent": (["run", REQUEST, "--data", "{data}", "--planner", "replay:none.jsonl"], "none.jsonl"),
     "a replay that is no record": (["run", REQUEST, "--data", "{data}", "--planner", "replay:{data}"], "rows.csv"),
+    "a replay that is a pipe": (["run", REQUEST, "--data", "{data}", "--planner", "replay:{pipe}"], "pipe.jsonl"),
+    "a plan that is a pipe": (["recipe", "run", "{pipe}", "--data", "{data}"], "pipe"),
     "data of no name": (["run", REQUEST, "--data", ""], "here"),
     "data of an unknown user": (["run", REQUEST, "--data", "~nobody-of-this-name/x.csv"], "nobody-of-this-name"),
     "a plan into nowhere": (["plan", REQUEST, "--data", "{data}", "-o", "no/where.yaml"], "no/where.yaml"),
@@ -193,7 +195,8 @@ def test_a_bad_option(place, no_weights, case):
     words, named = OPTIONS[case]
     (root / "data" / "picture.png").write_bytes(PNG)
     (root / "data" / "other.csv").write_bytes(table(GOOD, "p,q,r"))
-    names = {"data": "rows.csv", "image": "picture.png", "other": "other.csv", "folder": ""}
+    os.mkfifo(root / "data" / "pipe.jsonl")
+    names = {"pipe": "pipe.jsonl", "data": "rows.csv", "image": "picture.png", "other": "other.csv", "folder": ""}
     filled = {name: str(root / "data" / file) for name, file in names.items()} | {"run": report["run"]}
     before = tree(root, root / "runs" / "detections")
     done = call(*(word.format(**filled) if len(word) < 99 else word for word in words), "--json")

@@ -13,7 +13,7 @@ from agentad.llm.structured import ModelChat
 from agentad.planning.chat import ChatPlanner
 from agentad.planning.rules import RulePlanner
 
-BANK = {"neighbours": 3, "size": 8000, "pool": 4}
+BANK = {"neighbours": 3, "size": 8000, "rare": 0.0, "pool": 4}
 
 
 def draft(**change: Any) -> dict[str, Any]:

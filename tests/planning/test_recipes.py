@@ -107,7 +107,7 @@ def test_fields_are_replaced_with_their_types(cards, bare, table):
         "request": "'1'",
     }
     plan = load_recipe("clean-table", bare, table(unlabelled=500), cards, settings=changed)
-    assert plan.detector == Step(tool="memory-bank", params={"neighbours": 7, "size": 8000, "pool": 4})
+    assert plan.detector == Step(tool="memory-bank", params={"neighbours": 7, "size": 8000, "rare": 0.0, "pool": 4})
     assert (plan.target_far, plan.seed, plan.request) == (0.05, 11, "1")
 
 
@@ -130,7 +130,7 @@ def test_options_win_over_the_recipe(cards, asked, table):
         ("modality: image", "modality is 'image', and the data is rows"),
         (
             "detector: {tool: memory-bank, params: {k: 1}}",
-            "memory-bank has no parameter 'k'; it has: neighbours, size, pool",
+            "memory-bank has no parameter 'k'; it has: neighbours, size, rare, pool",
         ),
         ("- a", "has to be YAML of `key: value` lines, with the fields of a plan"),
         ("version: 2", "version: Input should be 1, got 2"),
@@ -166,7 +166,7 @@ def test_yaml_tags_run_nothing(cards, bare, table, tmp_path: Path):
     path = written(tmp_path, "request: !!python/object/apply:os.getcwd []")
     with pytest.raises(
         InputError,
-        match=r"line 1: the tag tag:yaml.org,2002:python/object/apply:os.getcwd is not read here; leave it out$",
+        match=r"line 1: the tag \S+os\.getcwd is not read here; leave it out$",
     ):
         load_recipe(str(path), bare, table(unlabelled=500), cards)
 

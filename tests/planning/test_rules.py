@@ -5,7 +5,7 @@ from agentad.flow import Plan, Step
 from agentad.planning.rules import RulePlanner
 from agentad.tools.cards import check_params
 
-BANK = {"neighbours": 5, "size": 8000, "pool": 4}
+BANK = {"neighbours": 5, "size": 8000, "rare": 0.0, "pool": 4}
 WHY_BASELINE = "The baseline: run beside the detector, which has to earn its place."
 
 

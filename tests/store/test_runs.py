@@ -4,6 +4,7 @@ import multiprocessing
 import pytest
 
 from agentad.errors import InputError
+from agentad.flow import Asked, Request
 from agentad.store.runs import RunFolder, all_runs, find_run, run_id, runs_root
 
 
@@ -60,9 +61,9 @@ def test_two_processes_cannot_hold_one_run(tmp_path):
 def test_runs_are_found_by_name_and_path_and_listed():
     run = RunFolder(runs_root() / "cells-1")
     with run.held():
-        run.write_request({"request": 1})
-        run.write_request({"request": 2})
-    assert find_run("cells-1").request() == {"request": 1}
+        for text in ("first", "second"):
+            run.write_request(Asked(request=Request(text=text, data="/cells.csv"), data="0"))
+    assert find_run("cells-1").request() == Asked(request=Request(text="first", data="/cells.csv"), data="0")
     assert find_run(str(run.path)).name == "cells-1"
     assert find_run("cel").name == "cells-1"
     assert [r.name for r in all_runs()] == ["cells-1"]

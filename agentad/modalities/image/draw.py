@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import binary_dilation, binary_erosion
@@ -16,8 +15,20 @@ Pixels = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 """left, top, right, bottom; right and bottom exclusive."""
 
-COLOURS = "inferno"
-"""Perceptually uniform, and readable without colour vision."""
+COLOURS = np.array(
+    [
+        (106, 23, 110),
+        (147, 38, 103),
+        (188, 55, 84),
+        (221, 81, 58),
+        (243, 120, 25),
+        (252, 165, 10),
+        (246, 215, 70),
+        (252, 255, 164),
+    ]
+)
+"""Upper 70 % of the colour map inferno: perceptually uniform, and readable without colour vision. Its dark end would
+blacken what is barely above normal."""
 JPEG_QUALITY = 82
 MOST_COVER = 0.7
 """How much of the image the highest scores hide."""
@@ -27,8 +38,8 @@ PAPER = 255
 def heatmap(image: Pixels, scores: NDArray[np.floating[Any]], low: float, high: float) -> Pixels:
     """`image` with `scores` (H, W) laid over it: clear at `low` and below, strongest at `high` and above."""
     heat = np.clip((np.asarray(scores, dtype=np.float32) - low) / max(high - low, 1e-12), 0, 1)[:, :, None]
-    # The dark end of the colour map would blacken what is barely above normal.
-    colour = colormaps[COLOURS](0.3 + 0.7 * heat[:, :, 0])[:, :, :3] * 255
+    steps = np.linspace(0, 1, len(COLOURS))
+    colour = np.stack([np.interp(heat[:, :, 0], steps, channel) for channel in COLOURS.T], axis=-1)
     cover = MOST_COVER * np.sqrt(heat)
     blend: Pixels = np.rint((1 - cover) * image + cover * colour).astype(np.uint8)
     return blend

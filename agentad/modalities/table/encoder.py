@@ -74,6 +74,37 @@ class TableEncoder:
             at += part.flag
         return out
 
+    def decode(self, encoded: NDArray[Any], *, seed: int = 0, stretch: float = 0.0) -> pl.DataFrame:
+        """Rows whose encoding is near (n, d): one column for each that the encoder learned, every cell valid.
+
+        Integers are whole and decimals as many as in training, categories are among those learned, moments exist and
+        agree with their hour and weekday, and a cell is missing exactly where its flag says so. Encoding the result
+        again shows what was changed on the way.
+
+        Args:
+            encoded: such as `encode` returns, or what a model makes of it.
+            seed: decides between cells that are equally near, as levels of the same frequency are.
+            stretch: how far numbers may leave the training range, in units of its width.
+        """
+        generator = np.random.default_rng(seed)
+        absent = self._absent(encoded, generator)
+        columns, at = [], 0
+        for part, missing in zip(self._parts, absent.T, strict=True):
+            cells = part.decode(encoded[:, at : at + part.width], generator, stretch)
+            columns.append(cells.set(pl.Series(missing), None) if missing.any() else cells)
+            at += part.width + part.flag
+        return pl.DataFrame(columns)
+
+    def _absent(self, encoded: NDArray[Any], generator: np.random.Generator) -> NDArray[np.bool_]:
+        """(n, parts) cells that are missing: by their own flag, or drawn to make up the count of the others."""
+        flagged = np.array([part.flag for part in self._parts])
+        ends = np.cumsum([part.width + part.flag for part in self._parts]) - 1
+        own = encoded[:, ends] > 0.5
+        rank = generator.permuted(np.tile(np.arange((~flagged).sum()), (len(encoded), 1)), axis=1)
+        absent = np.where(flagged, own, False)
+        absent[:, ~flagged] = rank < np.round(encoded[:, -1:])
+        return absent
+
     def check(self, names: Sequence[str]) -> tuple[str, ...]:
         """Notes about columns that will be ignored.
 

@@ -180,7 +180,7 @@ def test_far_numbers_keep_their_differences(tmp_path: Path) -> None:
 
 def test_huge_numbers_stay_finite(tmp_path: Path) -> None:
     encoder, rows = fitted(tmp_path, pl.DataFrame({"v": [1e300, -1e300, 0.5, 2.5, 1.5]}))
-    assert encoder.encode(rows)[:, 0].tolist() == [np.float32(1e30), np.float32(-1e30), 0.5, 2.5, 1.5]
+    assert encoder.encode(rows)[:, 0].tolist() == [np.float32(1e15), np.float32(-1e15), 0.5, 2.5, 1.5]
 
 
 def test_numbers_with_commas(tmp_path: Path) -> None:

@@ -35,6 +35,13 @@ class Part(BaseModel):
         """What (width,) numbers, seen or expected, mean in the source column's own terms."""
         raise NotImplementedError
 
+    def decode(self, values: Floats, generator: np.random.Generator, stretch: float) -> pl.Series:
+        """The nearest valid cells to (n, width) numbers, none missing; `generator` decides between equals.
+
+        Numbers may leave the training range by `stretch` times its width, and never take a sign it does not have.
+        """
+        raise NotImplementedError
+
 
 def needs_flag(missing: pl.Series) -> bool:
     """Whether more than one training value in a thousand is missing."""

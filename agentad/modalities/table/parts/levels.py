@@ -44,6 +44,12 @@ class Levels(Part):
         place = int(np.argmax(values))
         return shown(self.levels[place]) if place < len(self.levels) else "a rare value"
 
+    def decode(self, values: Floats, generator: np.random.Generator, stretch: float) -> pl.Series:
+        """See `Part.decode`. `other` has no name: the largest part among the levels decides."""
+        if not self.levels:
+            return pl.Series(self.column, [None] * len(values), dtype=pl.String)
+        return pl.Series(self.column, np.array(self.levels, dtype=object)[values[:, :-1].argmax(axis=1)], pl.String)
+
 
 class Frequency(Part):
     """One encoded column: the logarithm of the share of training rows with the same level."""
@@ -72,6 +78,16 @@ class Frequency(Part):
         """How common the value is."""
         count = np.exp(np.float64(values[0])) * (self.rows + 1) - 1
         return f"a value in {max(count, 0) / max(self.rows, 1):.2%} of the rows"
+
+    def decode(self, values: Floats, generator: np.random.Generator, stretch: float) -> pl.Series:
+        """See `Part.decode`. One of the levels whose frequency is nearest."""
+        if not self.levels:
+            return pl.Series(self.column, [None] * len(values), dtype=pl.String)
+        counts, first, size = np.unique(-np.array(self.counts), return_index=True, return_counts=True)
+        known = np.log((-counts + 1.0) / (self.rows + 1))  # falling; levels are sorted by count, so equals are adjacent
+        nearest = np.abs(values[:, :1].astype(np.float64) - known).argmin(axis=1)
+        place = first[nearest] + generator.integers(size[nearest])
+        return pl.Series(self.column, np.array(self.levels, dtype=object)[place], pl.String)
 
 
 def levels_or_frequency(column: str, series: pl.Series) -> Levels | Frequency:

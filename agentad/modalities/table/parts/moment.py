@@ -14,6 +14,8 @@ from agentad.modalities.table.values import date_formats, moments
 DAY = 86_400_000_000
 """Microseconds."""
 _EPOCH = datetime(1970, 1, 1)  # moments carry no zone anywhere here
+_EARLIEST, _LATEST = -700_000, 2_900_000
+"""Days since 1970: the years 53 to 9909, within what dates and their formats can hold."""
 
 
 class Moment(Part):
@@ -72,6 +74,27 @@ class Moment(Part):
         except OverflowError:
             return f"{values[0]:.6g} days after {_EPOCH + timedelta(microseconds=self.origin):%Y-%m-%d}"
         return f"{moment:%Y-%m-%d %H:%M}" if self.hour else f"{moment:%Y-%m-%d}"
+
+    def decode(self, values: Floats, generator: np.random.Generator, stretch: float) -> pl.Series:
+        """See `Part.decode`. The moment nearest to the days passed that has the hour and the weekday, to the second.
+
+        Texts keep the training texts' format.
+        """
+        stamp = np.clip(self.origin / DAY + values[:, 0].astype(np.float64), _EARLIEST, _LATEST)
+        time = _turn(values[:, 1:3]) if self.hour else np.full(len(stamp), self.origin % DAY / DAY)
+        day = np.round(stamp - time)
+        if self.weekday:
+            wanted = np.round(7 * _turn(values[:, -2:])) % 7
+            day += (wanted - day + 3) % 7 - 3  # the nearest such weekday
+        seconds = np.round((day + time) * (DAY // 1_000_000)).astype(np.int64)
+        found = pl.Series(self.column, seconds * 1_000_000).cast(pl.Datetime("us"))
+        return found if self.form is None else found.dt.to_string(self.form)
+
+
+def _turn(circle: Floats) -> Floats:
+    """Sine and cosine (n, 2) to the part of a turn, in [0, 1)."""
+    turn: Floats = np.arctan2(circle[:, 0].astype(np.float64), circle[:, 1]) / (2 * np.pi) % 1
+    return turn
 
 
 def _cycle(turn: Floats) -> list[Floats]:

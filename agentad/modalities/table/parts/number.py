@@ -12,6 +12,7 @@ from agentad.modalities.table.values import Style, finite, number_style, numbers
 
 LARGEST = 1e15
 """Beyond it float32 leaves no room to add up squared differences; `memory.neighbours` takes no more."""
+PLACES = 6
 _FAR = 1e3
 
 
@@ -26,6 +27,11 @@ class Number(Part):
     """0, or the median where values lie so far from 0 that float32 would blur them."""
     fill: float
     """Training median, for missing values."""
+    low: float | None = None
+    """Training range, None without a finite value."""
+    high: float | None = None
+    decimals: int | None = None
+    """Places after the point that hold every training value, None where more than `PLACES` are used."""
 
     @property
     def width(self) -> int:
@@ -46,6 +52,9 @@ class Number(Part):
             style=style,
             offset=offset,
             fill=median,
+            low=_finite(values.min()),
+            high=_finite(values.max()),
+            decimals=_decimals(values.drop_nulls().to_numpy()),
         )
 
     def encode(self, series: pl.Series) -> tuple[Floats, Mask]:
@@ -57,3 +66,32 @@ class Number(Part):
     def text(self, values: Floats) -> str:
         """The number to six digits."""
         return f"{np.float64(values[0]) + self.offset:.6g}"
+
+    def decode(self, values: Floats, generator: np.random.Generator, stretch: float) -> pl.Series:
+        """See `Part.decode`. Whole numbers are integers; truth values 0 and 1."""
+        low, high = self._valid(stretch)
+        found = np.clip(values[:, 0].astype(np.float64) + self.offset, low, high)
+        if self.decimals is not None:
+            found = np.clip(found.round(self.decimals), low, high)
+        whole = self.decimals == 0 and float(np.abs(found).max(initial=0)) < 2.0**53
+        return pl.Series(self.column, found.astype(np.int64) if whole else found)
+
+    def _valid(self, stretch: float) -> tuple[float, float]:
+        if self.low is None or self.high is None:
+            return self.fill, self.fill
+        room = 0.0 if self.truth else stretch * (self.high - self.low)
+        low, high = self.low - room, self.high + room
+        if self.decimals is not None:  # a bound is a valid value too
+            low, high = (round(bound, self.decimals) for bound in (low, high))
+        return (max(low, 0.0) if self.low >= 0 else low), (min(high, 0.0) if self.high <= 0 else high)
+
+
+def _finite(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _decimals(values: Floats) -> int | None:
+    for places in range(PLACES + 1):
+        if np.array_equal(values.round(places), values):
+            return places
+    return None

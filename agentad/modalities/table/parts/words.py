@@ -10,6 +10,10 @@ import polars as pl
 from agentad.modalities.table.parts.base import Floats, Mask, Part, as_text, needs_flag
 
 MAX_WORDS = 20_000
+MAX_DECODED = 200
+"""Words of an invented text at most."""
+NEAR = 20
+"""Words more common and words rarer than wanted that an invented text is made of."""
 LOOKED_AT = 10_000
 """Characters of a text whose words are looked up; its length counts in full."""
 
@@ -68,6 +72,21 @@ class Words(Part):
         """Length in characters and words."""
         characters, words = (max(round(float(np.expm1(np.float64(v)))), 0) for v in values[:2])
         return f"{characters:,} characters, {words:,} words"
+
+    def decode(self, values: Floats, generator: np.random.Generator, stretch: float) -> pl.Series:
+        """See `Part.decode`. Known words of about the wanted rarity, as many as wanted: a bag of words, not a sentence."""
+        sizes = np.clip(np.expm1(np.clip(values[:, 1].astype(np.float64), 0, 7)).round(), 0, MAX_DECODED).astype(int)
+        if not self.words:
+            return pl.Series(self.column, [""] * len(values))
+        rarity = -np.log((np.array(self.counts) + 1.0) / (self.rows + 1))  # rising: words are sorted by count
+        return pl.Series(
+            self.column, [self._bag(rarity, float(mean), n, generator) for mean, n in zip(values[:, 2], sizes, strict=True)]
+        )
+
+    def _bag(self, rarity: Floats, mean: float, n: int, generator: np.random.Generator) -> str:
+        middle = int(np.searchsorted(rarity, mean))
+        low, high = max(middle - NEAR, 0), min(middle + NEAR, len(self.words))
+        return " ".join(self.words[k] for k in generator.integers(min(low, high - 1), high, size=n))
 
 
 def _words(text: pl.Series) -> pl.DataFrame:
