@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from agentad.errors import DetectorRefused, InputError
 
 
 def _lines(report):
-    with open(f"{report.dir}/scores.jsonl", encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
+    text = (Path(report.dir) / "scores.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def test_a_table_from_a_sentence(curve):
@@ -112,8 +113,8 @@ def test_a_detector_works_from_another_folder_and_scores_the_same(curve, tmp_pat
     assert np.mean([item.flag for item in scored[240:]]) > 0.6
     found = agentad.detect(moved, data=curve, out=tmp_path / "out")
     assert found.flagged == sum(item.flag for item in scored)
-    with open(found.scores, encoding="utf-8") as file:
-        assert [json.loads(line)["score"] for line in file] == [item.score for item in scored]
+    written = Path(found.scores).read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["score"] for line in written] == [item.score for item in scored]
 
 
 def test_new_rows_must_have_the_columns_of_the_old_ones(curve, tmp_path):
@@ -165,7 +166,7 @@ def test_bad_options_are_named(curve, arguments, message):
 
 def test_changed_data_is_not_mixed_into_an_old_run(curve):
     report = agentad.run("which rows look wrong?", data=curve)
-    with open(curve, "a", encoding="utf-8") as file:
+    with curve.open("a", encoding="utf-8") as file:
         file.write("1,1,red,0\n")
     with pytest.raises(InputError) as error:
         api.resume(report.run)

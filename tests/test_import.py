@@ -3,7 +3,11 @@
 import subprocess
 import sys
 
+import pytest
+
 import agentad
+
+HEAVY = ["torch", "transformers", "diffusers", "langchain", "langgraph", "polars", "pyarrow", "sklearn"]
 
 
 def _python(code: str) -> str:
@@ -11,13 +15,13 @@ def _python(code: str) -> str:
 
 
 def test_import_brings_in_nothing_heavy():
-    heavy = ["torch", "transformers", "diffusers", "langchain", "langgraph", "polars", "pyarrow", "sklearn", "scipy", "numpy", "pydantic"]
+    heavy = [*HEAVY, "scipy", "numpy", "pydantic"]
     loaded = _python(f"import sys, agentad; print([m for m in {heavy!r} if m in sys.modules])")
     assert loaded == "[]"
 
 
 def test_the_command_line_starts_without_torch():
-    heavy = ["torch", "transformers", "diffusers", "langchain", "langgraph", "polars", "pyarrow", "sklearn"]
+    heavy = HEAVY
     loaded = _python(f"import sys, agentad.cli.app; print([m for m in {heavy!r} if m in sys.modules])")
     assert loaded == "[]"
 
@@ -30,9 +34,6 @@ def test_exported_members_are_sorted_and_there():
 
 
 def test_an_unknown_name_is_refused_with_those_there_are():
-    try:
-        agentad.detekt
-    except AttributeError as error:
-        assert str(error) == f"module 'agentad' has no attribute 'detekt'; it has {', '.join(agentad.__all__)}"
-    else:
-        raise AssertionError("agentad.detekt exists")
+    with pytest.raises(AttributeError) as error:
+        _ = agentad.detekt
+    assert str(error.value) == f"module 'agentad' has no attribute 'detekt'; it has {', '.join(agentad.__all__)}"

@@ -25,9 +25,10 @@ from agentad.detectors.empirical_null import EmpiricalNull, fit_empirical_null
 from agentad.flow import Threshold
 
 NULL_ERROR = 0.13
-"""How far the true false-alarm rate of an empirical-null threshold can lie above its target. A fit to the bulk cannot know
-the tail, so this is measured: on 58 samples of 29 real tables (ADBench, self-cleaning, with their anomalies and without),
-for targets from 0.1 % to 10 %, the rate was between 0 and this much above the target in 97.5 %; the median was 2 points."""
+"""How far the true false-alarm rate of an empirical-null threshold can lie above its target. A fit to the bulk cannot
+know the tail, so this is measured: on 58 samples of 29 real tables (ADBench, self-cleaning, with their anomalies and
+without), for targets from 0.1 % to 10 %, the rate lay between 0 and this much above the target in 97.5 % of them; the
+median was 2 points above."""
 
 
 class Calibration:
@@ -106,6 +107,6 @@ def _empirical_null_threshold(null: EmpiricalNull, scores: Floats, target_far: f
         n_calibration=n,
         far_low=0.0,
         far_high=min(target_far + NULL_ERROR, 1.0),
-        warning="no item is known to be normal: the false-alarm rate is estimated from the bulk of the scores, assumes that "
-        f"at least 90 % of the items are normal, and may be off by {NULL_ERROR:.0%}{few}",
+        warning="no item is known to be normal: the false-alarm rate is estimated from the bulk of the scores, assumes "
+        f"that at least 90 % of the items are normal, and may be off by {NULL_ERROR:.0%}{few}",
     )

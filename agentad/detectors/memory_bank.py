@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats, Ints, Scores, State
 from agentad.detectors.pooling import top_mean
+from agentad.detectors.robust import Scaling, scalings
 from agentad.errors import InputError
 from agentad.memory.neighbours import Neighbours
 
@@ -44,6 +45,8 @@ class MemoryBank:
     """
 
     held_out: Scores
+    _scaling: Scaling | None = None
+    """Rows are compared in standard deviations of their columns; patch features come on one scale."""
 
     def __init__(self, *, neighbours: int = 1, size: int = 8000, rare: float = 0.0, pool: int = 4) -> None:
         self.neighbours = neighbours
@@ -62,6 +65,9 @@ class MemoryBank:
             raise InputError(
                 f"a memory bank needs items of at least 2 groups, got {len(x)} items of 1. Add normal items."
             )
+        if x.ndim == 2:
+            self._scaling = scalings(x)[0]
+            x = self._scaling.apply(x)
         picked = self._pick(_rows(x), np.repeat(groups, _per_item(x)), np.random.default_rng(seed))
         self._remember(_rows(x)[picked], *np.divmod(picked, _per_item(x)), groups)
         self.held_out = self._scores(x, groups)
@@ -69,15 +75,15 @@ class MemoryBank:
 
     def score(self, x: Floats) -> Scores:
         """Distances of `x`, which has the layout seen by `fit`."""
-        return self._scores(x)
+        return self._scores(x if self._scaling is None else self._scaling.apply(x))
 
     def nearest(self, x: Floats) -> Nearest:
         """The nearest remembered normal of each patch or row of `x`, to show beside it."""
-        distance, entry = self.search(x, 1)
+        distance, entry = self.search(x if self._scaling is None else self._scaling.apply(x), 1)
         return Nearest(self._item[entry[..., 0]], self._cell[entry[..., 0]], distance[..., 0])
 
     def search(self, x: Floats, k: int, *, groups: Ints | None = None) -> tuple[Floats, Ints]:
-        """Distances and entries, both (n, ..., k), of the nearest entries of each patch or row.
+        """Distances and entries, both (n, ..., k), of the nearest entries of each patch or scaled row.
 
         With `groups` (n,), entries of an item's own group do not count; places left empty hold infinity and -1.
         """
@@ -93,6 +99,8 @@ class MemoryBank:
     def state(self) -> State:
         """The entries and where each came from."""
         arrays: dict[str, NDArray[Any]] = {"vectors": self._entries.references, "item": self._item, "cell": self._cell}
+        if self._scaling is not None:
+            arrays |= {"centre": self._scaling.centre, "scale": self._scaling.scale}
         return State(arrays, self.settings())
 
     def settings(self) -> dict[str, Any]:
@@ -104,6 +112,8 @@ class MemoryBank:
         """The bank that `state` came from."""
         bank = cls(**state.settings)
         bank._remember(state.arrays["vectors"], state.arrays["item"], state.arrays["cell"])
+        if "centre" in state.arrays:
+            bank._scaling = Scaling(state.arrays["centre"], state.arrays["scale"])
         return bank
 
     def _pick(self, rows: Floats, owner: Ints, rng: np.random.Generator) -> Ints:
@@ -133,7 +143,8 @@ class MemoryBank:
         if x.ndim > 2:
             return Scores(top_mean(score, self.pool), score)
         expected = self._entries.references[entry[:, :filled]].mean(axis=1)
-        return Scores(score, (x - expected) ** 2, expected)
+        own_units = expected if self._scaling is None else self._scaling.undo(expected)
+        return Scores(score, (x - expected) ** 2, own_units)
 
 
 def _per_item(x: Floats) -> int:

@@ -1,0 +1,1 @@
+"""What is remembered: exact neighbours of normal rows and patches."""

@@ -1,0 +1,1 @@
+"""Per modality: recognise, read lazily, profile, encode, draw; and how items are split."""

@@ -1,0 +1,1 @@
+"""Tool cards and the functions behind them."""

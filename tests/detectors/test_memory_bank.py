@@ -95,12 +95,21 @@ def test_rows_of_a_table():
     bank = MemoryBank(neighbours=5).fit(x)
     odd = np.array([[0.0, 0.0, 9.0, 0.0]])
     scores = bank.score(odd)
-    nearest = np.sort(np.linalg.norm(x - odd, axis=1))[:5]
+    nearest = np.sort(np.linalg.norm((x - odd) / x.std(axis=0), axis=1))[:5]
     assert scores.item[0] == pytest.approx(nearest.mean(), rel=1e-5)
     assert scores.local.shape == scores.expected.shape == (1, 4)
     assert scores.local[0].argmax() == 2
     assert bank.held_out.item.shape == (300,)
     assert scores.item[0] > bank.held_out.item.max()
+
+
+def test_units_of_columns_do_not_matter():
+    x, new = np.random.default_rng(0).normal(size=(2, 200, 3))
+    units = np.array([1e-3, 1.0, 1e6])
+    bank, other = MemoryBank().fit(x), MemoryBank().fit(x * units)
+    assert other.score(new * units).item == pytest.approx(bank.score(new).item, rel=1e-4)
+    assert other.score(new * units).expected == pytest.approx(bank.score(new).expected * units, rel=1e-4)
+    assert np.array_equal(MemoryBank.restore(other.state()).score(new * units).item, other.score(new * units).item)
 
 
 def test_scores_half_precision_features():

@@ -1,8 +1,10 @@
-import os
-
 import pytest
 
 from agentad.store.atomic import clear_parts, publish, whole_folder, write_bytes, write_json
+
+
+def _names(folder):
+    return sorted(path.name for path in folder.iterdir())
 
 
 def test_write_replaces_whole(tmp_path):
@@ -11,7 +13,7 @@ def test_write_replaces_whole(tmp_path):
     assert path.read_text(encoding="utf-8") == '{\n "a": [\n  null,\n  "ü"\n ],\n "b": 1\n}\n'
     write_bytes(path, b"new")
     assert path.read_bytes() == b"new"
-    assert os.listdir(tmp_path) == ["a.json"]
+    assert _names(tmp_path) == ["a.json"]
 
 
 def test_nan_is_refused_and_the_old_file_stays(tmp_path):
@@ -27,20 +29,20 @@ def test_a_folder_appears_only_when_its_block_ends(tmp_path):
     with pytest.raises(RuntimeError), whole_folder(target) as part:
         (part / "x").write_text("half")
         raise RuntimeError
-    assert os.listdir(tmp_path) == []
+    assert _names(tmp_path) == []
     for content in ("one", "two"):
         with whole_folder(target) as part:
             (part / "x").write_text(content)
             assert not (target / "x").exists() or (target / "x").read_text() == "one"
         assert (target / "x").read_text() == content
-    assert os.listdir(tmp_path) == ["step"]
+    assert _names(tmp_path) == ["step"]
 
 
 def test_publish_twice_leaves_one_name(tmp_path):
     (tmp_path / "source").write_text("s")
     for _ in range(2):
         publish(tmp_path / "source", tmp_path / "target")
-    assert sorted(os.listdir(tmp_path)) == ["source", "target"]
+    assert _names(tmp_path) == ["source", "target"]
     assert (tmp_path / "target").read_text() == "s"
 
 
@@ -50,4 +52,4 @@ def test_leftovers_are_swept_and_nothing_else(tmp_path):
     (tmp_path / ".part-z").write_text("")
     (tmp_path / "kept").write_text("")
     clear_parts(tmp_path)
-    assert os.listdir(tmp_path) == ["kept"]
+    assert _names(tmp_path) == ["kept"]
