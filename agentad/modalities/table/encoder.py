@@ -14,6 +14,7 @@ from agentad.errors import DetectorRefused, InputError
 from agentad.flow import Column, DataProfile
 from agentad.modalities.shown import shown
 from agentad.modalities.table.parts import PARTS, AnyPart, Levels, fit_part
+from agentad.modalities.table.parts.base import Allowed
 from agentad.modalities.table.parts.levels import as_frequency
 
 MAX_WIDTH = 2000
@@ -74,7 +75,9 @@ class TableEncoder:
             at += part.flag
         return out
 
-    def decode(self, encoded: NDArray[Any], *, seed: int = 0, stretch: float = 0.0) -> pl.DataFrame:
+    def decode(
+        self, encoded: NDArray[Any], *, seed: int = 0, stretch: float = 0.0, seen: NDArray[Any] | None = None
+    ) -> pl.DataFrame:
         """Rows whose encoding is near (n, d): one column for each that the encoder learned, every cell valid.
 
         Integers are whole and decimals as many as in training, categories are among those learned, moments exist and
@@ -84,13 +87,16 @@ class TableEncoder:
         Args:
             encoded: such as `encode` returns, or what a model makes of it.
             seed: decides between cells that are equally near, as levels of the same frequency are.
-            stretch: how far numbers may leave the training range, in units of its width.
+            stretch: how far numbers may leave the known range, in units of its width.
+            seen: (k, d) encoded rows whose values are known to be valid besides those of training.
         """
         generator = np.random.default_rng(seed)
         absent = self._absent(encoded, generator)
+        known = encoded[:0] if seen is None else seen
         columns, at = [], 0
         for part, missing in zip(self._parts, absent.T, strict=True):
-            cells = part.decode(encoded[:, at : at + part.width], generator, stretch)
+            own = slice(at, at + part.width)
+            cells = part.decode(encoded[:, own], Allowed(stretch, known[:, own]), generator)
             columns.append(cells.set(pl.Series(missing), None) if missing.any() else cells)
             at += part.width + part.flag
         return pl.DataFrame(columns)
@@ -121,6 +127,10 @@ class TableEncoder:
                 "Rename or add columns so that the names agree."
             )
         return (f"Columns that the detector does not use: {_listed(spare)}.",) if spare else ()
+
+    def part(self, column: str) -> AnyPart | None:
+        """How `column` becomes numbers, None where it does not."""
+        return next((part for part in self._parts if part.column == column), None)
 
     def actual(self, frame: pl.DataFrame, row: int, column: str) -> str:
         """The cell as it stands in `frame`, on one line."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,16 @@ from pydantic import BaseModel, ConfigDict
 
 Floats = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """How far decoded numbers may go."""
+
+    stretch: float
+    """Beyond the known range, in units of its width; never to a sign that no known value has."""
+    seen: Floats
+    """(k, width) encoded values that are known to be valid besides those of training."""
 
 
 class Part(BaseModel):
@@ -35,11 +46,8 @@ class Part(BaseModel):
         """What (width,) numbers, seen or expected, mean in the source column's own terms."""
         raise NotImplementedError
 
-    def decode(self, values: Floats, generator: np.random.Generator, stretch: float) -> pl.Series:
-        """The nearest valid cells to (n, width) numbers, none missing; `generator` decides between equals.
-
-        Numbers may leave the training range by `stretch` times its width, and never take a sign it does not have.
-        """
+    def decode(self, values: Floats, allowed: Allowed, generator: np.random.Generator) -> pl.Series:
+        """The nearest valid cells to (n, width) numbers, none missing; `generator` decides between equals."""
         raise NotImplementedError
 
 

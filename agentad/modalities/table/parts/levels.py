@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from agentad.modalities.shown import shown
-from agentad.modalities.table.parts.base import Floats, Mask, Part, as_text, needs_flag
+from agentad.modalities.table.parts.base import Allowed, Floats, Mask, Part, as_text, needs_flag
 
 MAX_LEVELS = 32
 """Above it, categories are encoded by frequency."""
@@ -44,7 +44,7 @@ class Levels(Part):
         place = int(np.argmax(values))
         return shown(self.levels[place]) if place < len(self.levels) else "a rare value"
 
-    def decode(self, values: Floats, generator: np.random.Generator, stretch: float) -> pl.Series:
+    def decode(self, values: Floats, allowed: Allowed, generator: np.random.Generator) -> pl.Series:
         """See `Part.decode`. `other` has no name: the largest part among the levels decides."""
         if not self.levels:
             return pl.Series(self.column, [None] * len(values), dtype=pl.String)
@@ -79,7 +79,7 @@ class Frequency(Part):
         count = np.exp(np.float64(values[0])) * (self.rows + 1) - 1
         return f"a value in {max(count, 0) / max(self.rows, 1):.2%} of the rows"
 
-    def decode(self, values: Floats, generator: np.random.Generator, stretch: float) -> pl.Series:
+    def decode(self, values: Floats, allowed: Allowed, generator: np.random.Generator) -> pl.Series:
         """See `Part.decode`. One of the levels whose frequency is nearest."""
         if not self.levels:
             return pl.Series(self.column, [None] * len(values), dtype=pl.String)

@@ -8,7 +8,7 @@ from typing import Literal, Self
 import numpy as np
 import polars as pl
 
-from agentad.modalities.table.parts.base import Floats, Mask, Part, needs_flag
+from agentad.modalities.table.parts.base import Allowed, Floats, Mask, Part, needs_flag
 from agentad.modalities.table.values import date_formats, moments
 
 DAY = 86_400_000_000
@@ -75,7 +75,7 @@ class Moment(Part):
             return f"{values[0]:.6g} days after {_EPOCH + timedelta(microseconds=self.origin):%Y-%m-%d}"
         return f"{moment:%Y-%m-%d %H:%M}" if self.hour else f"{moment:%Y-%m-%d}"
 
-    def decode(self, values: Floats, generator: np.random.Generator, stretch: float) -> pl.Series:
+    def decode(self, values: Floats, allowed: Allowed, generator: np.random.Generator) -> pl.Series:
         """See `Part.decode`. The moment nearest to the days passed that has the hour and the weekday, to the second.
 
         Texts keep the training texts' format.

@@ -7,7 +7,7 @@ from typing import Literal, Self
 import numpy as np
 import polars as pl
 
-from agentad.modalities.table.parts.base import Floats, Mask, Part, needs_flag
+from agentad.modalities.table.parts.base import Allowed, Floats, Mask, Part, needs_flag
 from agentad.modalities.table.values import Style, finite, number_style, numbers, truths
 
 LARGEST = 1e15
@@ -32,6 +32,8 @@ class Number(Part):
     high: float | None = None
     decimals: int | None = None
     """Places after the point that hold every training value, None where more than `PLACES` are used."""
+    spelled: tuple[str, str] | None = None
+    """How the training cells spell no and yes, where they are truth values; empty for typed ones."""
 
     @property
     def width(self) -> int:
@@ -55,6 +57,7 @@ class Number(Part):
             low=_finite(values.min()),
             high=_finite(values.max()),
             decimals=_decimals(values.drop_nulls().to_numpy()),
+            spelled=_spelling(series) if truth else None,
         )
 
     def encode(self, series: pl.Series) -> tuple[Floats, Mask]:
@@ -67,23 +70,45 @@ class Number(Part):
         """The number to six digits."""
         return f"{np.float64(values[0]) + self.offset:.6g}"
 
-    def decode(self, values: Floats, generator: np.random.Generator, stretch: float) -> pl.Series:
-        """See `Part.decode`. Whole numbers are integers; truth values 0 and 1."""
-        low, high = self._valid(stretch)
+    def decode(self, values: Floats, allowed: Allowed, generator: np.random.Generator) -> pl.Series:
+        """See `Part.decode`. Whole numbers are integers; truth values are as in training."""
+        low, high = self._valid(allowed)
         found = np.clip(values[:, 0].astype(np.float64) + self.offset, low, high)
         if self.decimals is not None:
             found = np.clip(found.round(self.decimals), low, high)
+        if self.spelled is not None:
+            return truth_of(self.column, found > 0.5, self.spelled)
         whole = self.decimals == 0 and float(np.abs(found).max(initial=0)) < 2.0**53
         return pl.Series(self.column, found.astype(np.int64) if whole else found)
 
-    def _valid(self, stretch: float) -> tuple[float, float]:
+    def _valid(self, allowed: Allowed) -> tuple[float, float]:
         if self.low is None or self.high is None:
             return self.fill, self.fill
-        room = 0.0 if self.truth else stretch * (self.high - self.low)
-        low, high = self.low - room, self.high + room
+        seen = allowed.seen[:, 0].astype(np.float64) + self.offset
+        least, most = min([self.low, *seen]), max([self.high, *seen])
+        room = 0.0 if self.truth else allowed.stretch * (most - least)
+        low, high = least - room, most + room
         if self.decimals is not None:  # a bound is a valid value too
             low, high = (round(bound, self.decimals) for bound in (low, high))
-        return (max(low, 0.0) if self.low >= 0 else low), (min(high, 0.0) if self.high <= 0 else high)
+        return (max(low, 0.0) if least >= 0 else low), (min(high, 0.0) if most <= 0 else high)
+
+
+def _spelling(series: pl.Series) -> tuple[str, str] | None:
+    """The commonest cell of each truth value, None for numbers."""
+    if series.dtype == pl.Boolean:
+        return "", ""
+    if series.dtype != pl.String or numbers(series).is_not_null().any():
+        return None
+    told = truths(series)
+    no, yes = (series.filter(told == value).value_counts(sort=True)[series.name] for value in (0.0, 1.0))
+    return (str(no[0]), str(yes[0])) if len(no) and len(yes) else None
+
+
+def truth_of(name: str, yes: Mask, spelled: tuple[str, str]) -> pl.Series:
+    """(n,) truth values as a column spells them."""
+    if spelled == ("", ""):
+        return pl.Series(name, yes)
+    return pl.Series(name, np.array(spelled, dtype=object)[yes.astype(int)], pl.String)
 
 
 def _finite(value: object) -> float | None:

@@ -7,7 +7,7 @@ from typing import Literal, Self
 import numpy as np
 import polars as pl
 
-from agentad.modalities.table.parts.base import Floats, Mask, Part, as_text, needs_flag
+from agentad.modalities.table.parts.base import Allowed, Floats, Mask, Part, as_text, needs_flag
 
 MAX_WORDS = 20_000
 MAX_DECODED = 200
@@ -73,7 +73,7 @@ class Words(Part):
         characters, words = (max(round(float(np.expm1(np.float64(v)))), 0) for v in values[:2])
         return f"{characters:,} characters, {words:,} words"
 
-    def decode(self, values: Floats, generator: np.random.Generator, stretch: float) -> pl.Series:
+    def decode(self, values: Floats, allowed: Allowed, generator: np.random.Generator) -> pl.Series:
         """See `Part.decode`. Known words of about the wanted rarity, as many as wanted: a bag of words, not a sentence."""
         sizes = np.clip(np.expm1(np.clip(values[:, 1].astype(np.float64), 0, 7)).round(), 0, MAX_DECODED).astype(int)
         if not self.words:
