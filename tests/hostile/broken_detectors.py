@@ -159,7 +159,7 @@ DETECTORS: dict[str, Spoil] = {
     "arrays with fewer columns": arrays("scorer", lambda a: a[:, :1] if a.ndim > 1 else a),
     "arrays without rows": arrays("scorer", lambda a: a[:0]),
     "arrays of not a number": arrays("scorer", lambda a: a * np.float32("nan") if a.dtype.kind == "f" else a),
-    "indices far out": arrays("scorer", lambda a: a + (1 << 40) if a.dtype.kind == "i" else a[:, :0]),
+    "indices far out": arrays("scorer", lambda a: a + (1 << 40) if a.dtype.kind == "i" else a[..., :0]),
     "calibration without scores": arrays("calibration", lambda a: a[:0]),
     "calibration of infinities": arrays("calibration", lambda a: a * np.inf),
     "calibration in two dimensions": arrays("calibration", lambda a: a.reshape(-1, 1)),
