@@ -28,6 +28,8 @@ class Requires(Noun):
     training: tuple[Literal["normal", "contaminated"], ...] = ("normal", "contaminated")
     items: int = 2
     """Fewest items to learn from."""
+    anomalies: int = 0
+    """Fewest real anomalies to learn from."""
     weights: str | None = None
     """Pretrained weights it needs (`agentad models list`)."""
 
@@ -36,7 +38,8 @@ class ToolCard(Noun):
     """A tool as the planner sees it. `entry` is the function or class the card describes."""
 
     name: str
-    kind: Literal["encoder", "detector"]
+    kind: Literal["encoder", "detector", "generator", "head"]
+    """A generator invents anomalies; a head learns from few labels on top of a detector."""
     modalities: tuple[Modality, ...]
     summary: str
     entry: str

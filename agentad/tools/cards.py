@@ -29,7 +29,12 @@ from agentad.store.documents import LARGEST_YAML, parse_yaml, read_text
 
 GROUP = "agentad.tools"
 _ENTRY = re.compile(r"([A-Za-z_]\w*)(\.[A-Za-z]\w*)+:[A-Za-z]\w*")
-_VERBS = {"encoder": ("encode",), "detector": ("fit", "score", "state", "restore")}
+_VERBS = {
+    "encoder": ("encode",),
+    "detector": ("fit", "score", "state", "restore"),
+    "generator": ("fit", "sample"),
+    "head": ("fit", "score", "state", "restore"),
+}
 _TYPES: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (float, int), "str": (str,)}
 
 
@@ -121,7 +126,7 @@ def resolve(card: ToolCard) -> type[Any]:
     """The class that `card` describes.
 
     Raises:
-        InputError: there is no such class, or it is no encoder or detector.
+        InputError: there is no such class, or it lacks the verbs of the card's kind.
     """
     module, _, name = card.entry.partition(":")
     try:

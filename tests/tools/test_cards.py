@@ -15,10 +15,16 @@ NAMES = [
     "dinov2-small",
     "empirical-denoiser",
     "feature-diffusion",
+    "few-label-head",
+    "gaussian-rows",
+    "guided-rows",
     "memory-bank",
+    "neighbour-rows",
     "patch-filters",
     "self-cleaning",
+    "smote-rows",
     "table-encoder",
+    "uniform-rows",
 ]
 
 CARD = """---
@@ -80,7 +86,7 @@ def test_a_card_is_front_matter_and_prose(card: ToolCard):
     [
         (("kind: detector", "kind: detector\nspeed: high"), "speed: not a known key"),
         (("cost: little\n", ""), "cost: Field required"),
-        (("kind: detector", "kind: painter"), "kind: Input should be 'encoder' or 'detector', got 'painter'"),
+        (("kind: detector", "kind: painter"), "kind: Input should be 'encoder', 'detector', 'generator' or 'head', got 'painter'"),
         (("name: mine", "name: yours"), "name is 'yours'; a card is called like its file, 'mine'"),
         (
             ("cost: little", "body: little\ncost: little"),

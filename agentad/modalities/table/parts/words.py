@@ -74,14 +74,13 @@ class Words(Part):
         return f"{characters:,} characters, {words:,} words"
 
     def decode(self, values: Floats, allowed: Allowed, generator: np.random.Generator) -> pl.Series:
-        """See `Part.decode`. Known words of about the wanted rarity, as many as wanted: a bag of words, not a sentence."""
+        """See `Part.decode`. As many known words as wanted, about as rare as wanted: a bag of words, not a sentence."""
         sizes = np.clip(np.expm1(np.clip(values[:, 1].astype(np.float64), 0, 7)).round(), 0, MAX_DECODED).astype(int)
         if not self.words:
             return pl.Series(self.column, [""] * len(values))
         rarity = -np.log((np.array(self.counts) + 1.0) / (self.rows + 1))  # rising: words are sorted by count
-        return pl.Series(
-            self.column, [self._bag(rarity, float(mean), n, generator) for mean, n in zip(values[:, 2], sizes, strict=True)]
-        )
+        wanted = zip(values[:, 2].tolist(), sizes.tolist(), strict=True)
+        return pl.Series(self.column, [self._bag(rarity, mean, n, generator) for mean, n in wanted])
 
     def _bag(self, rarity: Floats, mean: float, n: int, generator: np.random.Generator) -> str:
         middle = int(np.searchsorted(rarity, mean))

@@ -1,0 +1,1 @@
+"""Invented anomalies, with their origin."""
