@@ -28,6 +28,22 @@ _VALIDATION_SHARE = 10
 _LEAST_VALIDATION = 40
 """Fewest rows to learn from of which one in `_VALIDATION_SHARE` is set aside to know when to stop."""
 _BATCH = 2048
+_LEARNED_AT_ONCE = 128
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What learning may cost."""
+
+    steps: int
+    """Steps of each network, at most."""
+    seconds: float = 0.0
+    """CPU seconds of all networks, at most; 0 for no limit."""
+
+    def each(self, networks: int) -> Training:
+        """The training of one of so many networks."""
+        seconds = self.seconds / networks if self.seconds else None
+        return Training(steps=self.steps, batch=_LEARNED_AT_ONCE, seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -43,7 +59,7 @@ class RowNetworks:
     @classmethod
     @torch_threads()
     def learn(
-        cls, x: Floats, groups: Ints | None, *, folds: int, seed: int, build: Build, loss: Loss, training: Training
+        cls, x: Floats, groups: Ints | None, *, folds: int, seed: int, build: Build, loss: Loss, budget: Budget
     ) -> tuple[Self, Ints]:
         """Networks for the rows x (n, d), and the fold (n,) of each row: network k has not seen fold k nor its groups.
 
@@ -56,6 +72,7 @@ class RowNetworks:
         fold = group_folds(groups, folds, seed)
         scaling = scalings(x)[0]
         u = scale(scaling, x)
+        training = budget.each(int(fold.max()) + 1)
         networks = []
         for k in range(int(fold.max()) + 1):
             seen = np.flatnonzero(fold != k)

@@ -17,12 +17,11 @@ from torch import Tensor, nn
 
 from agentad.detectors.base import Floats, Ints, Scores, State
 from agentad.detectors.moves import MoveScale
-from agentad.detectors.row_networks import RowNetworks
+from agentad.detectors.row_networks import Budget, RowNetworks
 from agentad.diffusion.denoisers import MlpDenoiser
 from agentad.diffusion.edm import Edm
-from agentad.diffusion.train import Training
 
-LEVELS = (0.1, 0.3, 1.0)
+LEVELS = (0.5, 1.0, 2.0)
 """Noise levels σ, in standard deviations of a column."""
 
 
@@ -38,12 +37,12 @@ class ScoreNorm:
 
     held_out: Scores
 
-    def __init__(self, *, width: int = 128, steps: int = 1000, folds: int = 2, seconds: float = 0.0) -> None:
+    def __init__(self, *, width: int = 128, steps: int = 600, folds: int = 2, seconds: float = 0.0) -> None:
         self.width = width
         self.steps = steps
         self.folds = folds
         self.seconds = seconds
-        self._edm = Edm(log_sigma_mean=-1.0, log_sigma_std=1.2)
+        self._edm = Edm()
 
     def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0) -> Self:
         """Learn the denoisers from the rows x (n, d), and how far they move rows they have not seen.
@@ -51,9 +50,9 @@ class ScoreNorm:
         Raises:
             InputError: fewer than two groups.
         """
-        training = Training(steps=self.steps, batch=256, seconds=self.seconds / self.folds or None)
+        budget = Budget(self.steps, self.seconds)
         self._rows, fold = RowNetworks.learn(
-            x, groups, folds=self.folds, seed=seed, build=self._build, loss=self._edm.loss, training=training
+            x, groups, folds=self.folds, seed=seed, build=self._build, loss=self._edm.loss, budget=budget
         )
         moves, denoised = self._rows.held_out(x, fold, self._moves)
         self._scale = MoveScale.of(moves)

@@ -113,7 +113,7 @@ def _why(card: ToolCard, situation: Situation, training: Training) -> str:
 
 
 def _instead(card: ToolCard, situation: Situation, training: Training) -> str:
-    order = _order(card.kind, situation, training)
+    order = _order("encoder" if card.kind == "encoder" else "detector", situation, training)
     better = order[: order.index(card.name)] if card.name in order else order
     ruled_out = [name for name in better if name in situation.excluded]
     return f"It stands in for {', '.join(ruled_out)}, which you excluded." if ruled_out else ""

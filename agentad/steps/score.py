@@ -25,6 +25,8 @@ WORST_EXPLAINED = 50
 """The highest scores of each batch are explained even if nothing is flagged."""
 MOST_EXPLAINED = 1_000
 """Most items of a batch that are explained."""
+LINES = 65_536
+"""Lines written from one block; bounds the memory of turning arrays into numbers."""
 
 
 @dataclass
@@ -145,15 +147,17 @@ def write_lines(path: Path, fitted: FittedDetector, items: Items, result: Scored
     for which in (True, False):
         p_values[included == which] = fitted.calibration.p_values(result.item[included == which], included=which)
     flags = fitted.calibration.flags(result.item)
-    columns = (result.index.tolist(), result.item.tolist(), p_values.tolist(), flags.tolist())
     with path.open("w", encoding="utf-8") as file:
-        for i, value, p_value, flag in zip(*columns, strict=True):
-            found, drawn, name = result.evidence.get(i, ()), result.maps.get(i), str(items.id[i])
-            if found or drawn:
-                item = ScoredItem(id=name, score=value, p_value=p_value, flag=flag, evidence=found, map=drawn)
-                file.write(item.model_dump_json() + "\n")
-            else:
-                file.write(_plain_line(name, value, p_value, flag))
+        for start in range(0, len(flags), LINES):
+            part = slice(start, start + LINES)
+            columns = (array[part].tolist() for array in (result.index, result.item, p_values, flags))
+            for i, value, p_value, flag in zip(*columns, strict=True):
+                found, drawn, name = result.evidence.get(i, ()), result.maps.get(i), str(items.id[i])
+                if found or drawn:
+                    item = ScoredItem(id=name, score=value, p_value=p_value, flag=flag, evidence=found, map=drawn)
+                    file.write(item.model_dump_json() + "\n")
+                else:
+                    file.write(_plain_line(name, value, p_value, flag))
 
 
 def _plain_line(name: str, value: float, p_value: float, flag: bool) -> str:

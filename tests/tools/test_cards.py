@@ -86,7 +86,10 @@ def test_a_card_is_front_matter_and_prose(card: ToolCard):
     [
         (("kind: detector", "kind: detector\nspeed: high"), "speed: not a known key"),
         (("cost: little\n", ""), "cost: Field required"),
-        (("kind: detector", "kind: painter"), "kind: Input should be 'encoder', 'detector', 'generator' or 'head', got 'painter'"),
+        (
+            ("kind: detector", "kind: painter"),
+            "kind: Input should be 'encoder', 'detector', 'generator' or 'head', got 'painter'",
+        ),
         (("name: mine", "name: yours"), "name is 'yours'; a card is called like its file, 'mine'"),
         (
             ("cost: little", "body: little\ncost: little"),
