@@ -3,9 +3,9 @@
 Trees look at a row and at what denoising takes from it, x and x − D(x) side by side, both in standard deviations of the
 normal rows, so that "far from what was expected in this column" is one split away. Normals weigh as much as all
 anomalies together; of the anomalies' half the real ones weigh as much as all invented ones. The trees are extremely
-randomised (Geurts et al. 2006, https://doi.org/10.1007/s10994-006-6226-1), each grown on a bootstrap sample, so that a
-normal row is judged by the trees that have not seen it. With p the trees' mean share of anomalies and s the unsupervised
-score,
+randomised (Geurts et al. 2006, https://doi.org/10.1007/s10994-006-6226-1), each grown on a bootstrap sample, so that
+a normal row is judged by the trees that have not seen it. With p the trees' mean share of anomalies and s the
+unsupervised score,
 
     score = ln(1 + max(0, (s − median s) / (q95 s − median s))) + trust · p / q99 p
 

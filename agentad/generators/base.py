@@ -71,9 +71,7 @@ class Space:
         """The way back."""
         far = np.abs(v.astype(np.float64))
         beyond = np.expm1(np.clip(far - self.NEAR, 0, 30))
-        return as_float32(
-            np.sign(v) * (np.minimum(far, self.NEAR) + beyond) * self.scaling.scale + self.scaling.centre
-        )
+        return as_float32(np.sign(v) * (np.minimum(far, self.NEAR) + beyond) * self.scaling.scale + self.scaling.centre)
 
 
 def put_back(rows: Floats32, hold: Hold | None) -> Floats32:

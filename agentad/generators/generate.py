@@ -125,15 +125,14 @@ class _Source:
         self._generator = generator.fit(x, self._rare, seed=seed)
         self._real = RealRows(x, self._rare)
         self._all = normal.joined(anomalous)
+        self._constant = (x == x[0]).all(axis=0) & (self._rare == x[0]).all(axis=0)
 
     def draw(self, n: int, seed: int, before: tuple[str, ...]) -> tuple[_Found, int]:
         """Up to `n` rows, numbered on from `before`, and how many were no good."""
         size = int(np.ceil(_SPARE * n))
         targets = self._targets(size, seed)
         drawn = self._generator.sample(size, seed=seed, hold=self._hold(targets))
-        cells = targets.apply(
-            self._encoder.decode(drawn.rows, seed=seed, stretch=self._stretch, seen=self._rare)
-        )
+        cells = targets.apply(self._encoder.decode(drawn.rows, seed=seed, stretch=self._stretch, seen=self._rare))
         encoded = self._encoder.encode(cells)
         ratio, nearest = self._real.nearest(encoded)
         good = met(cells, targets.conditions, self._encoder) & (ratio >= LEAST_RATIO)
@@ -157,11 +156,10 @@ class _Source:
         base = like.take(np.random.default_rng(seed).integers(len(like), size=n))
         return decided(self._conditions, self._encoder, base.frame, self._all.frame, seed)
 
-    def _hold(self, targets: Targets) -> Hold | None:
-        if not targets.columns:
-            return None
-        fixed = np.isin(self._encoder.columns, list(targets.columns))
-        return fixed, self._encoder.encode(targets.base)
+    def _hold(self, targets: Targets) -> Hold:
+        """Columns that conditions decide, and those in which no real row differs from another."""
+        decided_columns = np.isin(self._encoder.columns, list(targets.columns))
+        return decided_columns | self._constant, self._encoder.encode(targets.base)
 
 
 def _named(rows: Rows, index: np.int64) -> str | None:

@@ -51,7 +51,6 @@ def test_impossible_rates_are_refused(cards, text: str, complaint: str):
         ("Don’t use dinov2-small or the patch filters, please", ("dinov2-small", "patch-filters")),
         ("find odd rows, no self cleaning and empirical denoiser", ("empirical-denoiser", "self-cleaning")),
         ("no feature diffusion", ("feature-diffusion",)),
-        ("without diffusion", ("bank-diffusion", "empirical-denoiser", "feature-diffusion")),
         ("never use nearest neighbours", ("memory-bank", "self-cleaning")),
         ("avoid pre-trained models", ("dinov2-small",)),
         ("use the memory bank", ()),
@@ -62,6 +61,12 @@ def test_impossible_rates_are_refused(cards, text: str, complaint: str):
 )
 def test_exclusions(cards, text: str, tools: tuple[str, ...]):
     assert read_wishes(text, cards).exclude == tools
+
+
+def test_excluding_diffusion_excludes_all_of_it(cards):
+    diffusion = tuple(card.name for card in cards.values() if card.diffusion)
+    assert {"empirical-denoiser", "feature-diffusion", "guided-rows"} <= set(diffusion)
+    assert read_wishes("without diffusion", cards).exclude == diffusion
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,9 @@ def _met(frame: pl.DataFrame, one: Constraint, encoder: TableEncoder) -> Mask:
         return _within(found, one)
     if isinstance(one, Derived):
         want = computed(frame, one, encoder)
-        return _same(frame[one.column], want)
+        inputs = [np.isfinite(_read(frame, name, encoder)) for name in parse(one.expression).columns]
+        undefined = want.is_null().to_numpy() & np.all(inputs, axis=0)
+        return np.asarray(_same(frame[one.column], want) & ~undefined)
     cells = frame[one.column]
     wanted = [_cell(_part(encoder, one.column), value) for value in _wanted(one)]
     return np.asarray(np.any([_same(cells, pl.Series([value] * len(cells))) for value in wanted], axis=0))
@@ -233,7 +235,7 @@ def _number_cells(part: AnyPart, found: Column) -> pl.Series:
     cells = pl.Series(part.column, np.where(np.isfinite(rounded), rounded, np.nan)).fill_nan(None)
     if part.spelled is not None:
         return truth_of(part.column, np.nan_to_num(rounded) > 0.5, part.spelled)
-    whole = part.decimals == 0 and float(np.nanmax(np.abs(rounded), initial=0)) < 2.0**53
+    whole = part.decimals == 0 and float(cells.abs().max() or 0) < 2.0**53  # type: ignore[arg-type]  # a number
     return cells.cast(pl.Int64) if whole else cells
 
 

@@ -36,9 +36,7 @@ def completed(frame: pl.DataFrame, like: pl.DataFrame, columns: Sequence[Column]
     """Columns that no encoder learns, in the table's order: constants as they are, identifiers and labels missing."""
     constant = {column.name for column in columns if column.kind == "constant"}
     made = [
-        frame[name]
-        if name in frame.columns
-        else _filled(like[name], len(frame), known=name in constant)
+        frame[name] if name in frame.columns else _filled(like[name], len(frame), known=name in constant)
         for name in like.columns
     ]
     return pl.DataFrame(made)
