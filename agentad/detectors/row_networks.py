@@ -70,7 +70,7 @@ class RowNetworks:
         """
         groups = np.arange(len(x)) if groups is None else np.asarray(groups)
         fold = group_folds(groups, folds, seed)
-        scaling = scalings(x)[0]
+        scaling = _scaling(x)
         u = scale(scaling, x)
         training = budget.each(int(fold.max()) + 1)
         networks = []
@@ -117,8 +117,19 @@ class RowNetworks:
 
 
 def scale(scaling: Scaling, x: Floats) -> Tensor:
-    """Rows x (n, d) in standard deviations from the mean, cut at `FAR`."""
+    """Rows x (n, d) in standard deviations from the mean, cut at `FAR`; NaN stays."""
     return torch.from_numpy(np.clip(scaling.apply(x), -FAR, FAR))
+
+
+def _scaling(x: Floats) -> Scaling:
+    """Mean and standard deviation of what is there in each column of x (n, d); NaN is missing."""
+    there = np.isfinite(x)
+    if there.all():
+        return scalings(x)[0]
+    columns = [
+        scalings(x[there[:, j], j : j + 1] if there[:, j].any() else np.zeros((1, 1)))[0] for j in range(x.shape[1])
+    ]
+    return Scaling(np.concatenate([c.centre for c in columns]), np.concatenate([c.scale for c in columns]))
 
 
 def _validation(groups: Ints, seed: int) -> NDArray[np.bool_]:

@@ -61,7 +61,8 @@ class ScoreNorm:
 
     def score(self, x: Floats) -> Scores:
         """Scores of rows (m, d), each column's contribution, and the mean denoised row."""
-        return self._scale.scores(*self._rows.mean(x, self._moves), self._rows.scaling)
+        moves, denoised = self._rows.mean(x, self._moves)
+        return self._scale.scores(moves, denoised, self._rows.scaling)
 
     def _build(self, dim: int) -> nn.Module:
         return MlpDenoiser(dim, width=self.width)

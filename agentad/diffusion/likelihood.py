@@ -11,7 +11,7 @@ so that, integrating from σ_low up to σ_high,
 where μ and C are the data's mean and covariance: at σ_high hardly anything else is left of it, and for Gaussian data
 nothing. p_low is the density of the data plus noise of deviation σ_low.
 
-The integral is taken by Heun's method in equal steps of t. The trace is exact (one Jacobian-vector product a column) or
+The integral is taken by Heun's method in equal steps of t. The trace is exact (one vector-Jacobian product a column) or
 Hutchinson's estimate, the mean of vᵀ (∂D/∂x) v over probes v of random signs.
 """
 
@@ -23,7 +23,6 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.func import jvp, vmap
 
 Denoise = Callable[[Tensor, Tensor], Tensor]
 """D: samples (n, d) and a noise level (1,) to samples (n, d)."""
@@ -47,18 +46,20 @@ class Prior:
     covariance: Tensor
 
     def log_density(self, x: Tensor, sigma: float) -> Tensor:
-        """ln N(x; μ, C + σ² I) of samples x (n, d): (n,)."""
+        """Log of N(x; μ, C + σ² I) at samples x (n, d): (n,)."""
         covariance = self.covariance.double() + sigma**2 * torch.eye(len(self.mean), dtype=torch.float64)
-        normal = torch.distributions.MultivariateNormal(self.mean.double(), covariance_matrix=covariance)
-        density: Tensor = normal.log_prob(x.double())
+        root = torch.linalg.cholesky(covariance)
+        white = torch.linalg.solve_triangular(root, (x.double() - self.mean.double()).T, upper=False)
+        volume = root.diagonal().log().sum() + len(self.mean) / 2 * math.log(2 * math.pi)
+        density: Tensor = -(white**2).sum(dim=0) / 2 - volume
         return density
 
 
 def log_likelihood(denoise: Denoise, x: Tensor, *, prior: Prior, flow: Flow, probes: Tensor) -> tuple[Tensor, Tensor]:
-    """ln p_low of samples x (n, d) and the standard error that random probes leave in it, both (n,) float64.
+    """Log of p_low at samples x (n, d), and the standard error that random probes leave in it, both (n,) float64.
 
     Args:
-        denoise: D, which can be differentiated forward.
+        denoise: D, which can be differentiated.
         x: samples.
         prior: the density at `flow.sigma_high`.
         flow: how to integrate.
@@ -66,6 +67,7 @@ def log_likelihood(denoise: Denoise, x: Tensor, *, prior: Prior, flow: Flow, pro
     """
     times = torch.linspace(math.log(flow.sigma_low), math.log(flow.sigma_high), flow.steps + 1)
     h = float(times[1] - times[0])
+    x = x.detach()
     growth = torch.zeros(len(probes), len(x), dtype=torch.float64)
     slope, traces = _slope(denoise, x, times[:1], probes)
     for following in times[1:]:
@@ -73,10 +75,10 @@ def log_likelihood(denoise: Denoise, x: Tensor, *, prior: Prior, flow: Flow, pro
         x = x + h / 2 * (slope + ahead)
         growth += h / 2 * (traces + traces_ahead).double()
         slope, traces = _slope(denoise, x, following[None], probes)
-    spread = growth.std(dim=0, correction=min(1, len(probes) - 1)) / math.sqrt(len(probes))
-    if _is_exact(probes):
-        spread = torch.zeros_like(spread)
-    return prior.log_density(x, flow.sigma_high) + growth.mean(dim=0), spread
+    mean = growth.mean(dim=0)
+    variance = ((growth - mean) ** 2).sum(dim=0) / max(len(probes) - 1, 1)
+    spread = torch.zeros_like(mean) if _is_exact(probes) else (variance / len(probes)).sqrt()
+    return prior.log_density(x, flow.sigma_high) + mean, spread
 
 
 def log_likelihood_error(denoise: Denoise, x: Tensor, *, prior: Prior, flow: Flow, probes: Tensor) -> Tensor:
@@ -103,15 +105,12 @@ def random_signs(n: int, dim: int, generator: torch.Generator) -> Tensor:
 
 def _slope(denoise: Denoise, x: Tensor, t: Tensor, probes: Tensor) -> tuple[Tensor, Tensor]:
     """dx/dt (n, d), and each probe's estimate of d − tr ∂D/∂x (m, n)."""
-    sigma = t.exp()
-
-    def along(v: Tensor) -> tuple[Tensor, Tensor]:
-        """D, and vᵀ (∂D/∂x) v of each sample."""
-        value, change = jvp(lambda rows: denoise(rows, sigma), (x,), (v.expand_as(x),))
-        return value, change @ v
-
-    values, traces = vmap(along, out_dims=(None, 0))(probes)
-    return x - values, x.shape[1] - traces
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        value = denoise(x, t.exp())
+        # rows do not mix, so one product with a vector serves all rows
+        pulled = [torch.autograd.grad(value, x, v.expand_as(x), retain_graph=True)[0] @ v for v in probes]
+    return (x - value).detach(), x.shape[1] - torch.stack(pulled)
 
 
 def _is_exact(probes: Tensor) -> bool:

@@ -20,6 +20,12 @@ class ColumnEvidence(Noun):
     """What the normal data around the row suggests, as text."""
     share: float
     """Part of the row's score due to this column, 0 to 1."""
+    low: str | None = None
+    """Lower end of the 90 % interval that the row's other columns suggest for a number, as text."""
+    high: str | None = None
+    """Upper end."""
+    partner: str | None = None
+    """The column beside which this one's value is odd, though each value is ordinary without the other."""
 
 
 class RegionEvidence(Noun):

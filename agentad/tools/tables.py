@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats, Scores
+from agentad.detectors.inpainting import Inpainted, RowMemory
 from agentad.errors import InputError
 from agentad.flow import ColumnEvidence, Evidence, Modality
 from agentad.modalities.shown import shown
@@ -67,26 +68,51 @@ def load_encoder(kind: type[TableEncoder], folder: Path) -> TableEncoder:
 
 
 def evidence(fitted: FittedDetector, data: TableData, batch: Batch, scores: Scores) -> Sequence[tuple[Evidence, ...]]:
-    """The columns that drove each row's score, the value in the row beside the one expected."""
+    """The columns that drove each row's score, the value in the row beside the one expected.
+
+    What is expected is told by the row's other columns where the detector keeps training rows to compare with, and by
+    the denoised row otherwise.
+    """
     if scores.local is None or scores.expected is None:
         return [()] * len(batch.index)
     encoder: TableEncoder = fitted.encoder
     names = list(dict.fromkeys(encoder.columns))
-    share = _share_by_column(scores.local, np.array([names.index(name) for name in encoder.columns]))
-    expected = scores.expected
-    return [
-        tuple(
-            ColumnEvidence(
-                column=names[j],
-                actual=encoder.actual(batch.raw, row, names[j]),
-                expected=encoder.expected(names[j], expected[row]),
-                share=float(share[row, j]),
-            )
-            for j in np.argsort(-share[row], kind="stable")[:COLUMNS_SHOWN]
-            if share[row, j] > 0
+    owner = np.array([names.index(name) for name in encoder.columns])
+    share = _share_by_column(scores.local, owner)
+    shown_first = np.argsort(-share, axis=1, kind="stable")[:, :COLUMNS_SHOWN]
+    drivers = [[int(j) for j in first if share[row, j] > 0] for row, first in enumerate(shown_first)]
+    memory = RowMemory.of(fitted.scorer)
+    if memory is None:
+        inpainted = None
+    else:
+        wanted = np.zeros(share.shape, dtype=bool)
+        for row, chosen in enumerate(drivers):
+            wanted[row, chosen] = True
+        inpainted = memory.inpaint(batch.x, owner, wanted=wanted)
+    expected = scores.expected if inpainted is None else inpainted.expected
+
+    def of(row: int, j: int) -> ColumnEvidence:
+        found = ColumnEvidence(
+            column=names[j],
+            actual=encoder.actual(batch.raw, row, names[j]),
+            expected=encoder.expected(names[j], expected[row]),
+            share=float(share[row, j]),
         )
-        for row in range(len(batch.index))
-    ]
+        return found if inpainted is None else found.model_copy(update=_beyond(encoder, inpainted, names, row, j))
+
+    return [tuple(of(row, j) for j in chosen) for row, chosen in enumerate(drivers)]
+
+
+def _beyond(encoder: TableEncoder, inpainted: Inpainted, names: Sequence[str], row: int, j: int) -> dict[str, str]:
+    """The interval of a number, and the partner of the most surprising column."""
+    said: dict[str, str] = {}
+    part = encoder.part(names[j])
+    if part is not None and part.kind == "number":
+        said["low"] = encoder.expected(names[j], inpainted.low[row])
+        said["high"] = encoder.expected(names[j], inpainted.high[row])
+    if inpainted.partner[row] >= 0 and np.nanargmax(inpainted.surprise[row]) == j:
+        said["partner"] = names[inpainted.partner[row]]
+    return said
 
 
 def _share_by_column(local: Floats, owner: Indices) -> NDArray[np.float64]:

@@ -6,9 +6,11 @@ import pytest
 
 from agentad import assets
 from agentad.bench import baselines, bench_tables, suite
+from agentad.bench.methods import names
 from agentad.bench.tables import Tables, thinned
 from agentad.errors import InputError
 from agentad.tools import tables as road
+from agentad.tools.cards import load_cards
 from agentad.tools.road import silent
 
 CLASSICAL = list(baselines.installed())
@@ -19,11 +21,11 @@ def _by_detector(document):
 
 
 def test_anomalies_far_from_everything_are_found_by_everything(tables):
-    found = bench_tables(tables, detectors="all")
-    names = ["default", "empirical-denoiser", "memory-bank", "self-cleaning", *CLASSICAL]
-    assert [entry["detector"] for entry in found["summary"]] == names
+    methods = ["default", "empirical-denoiser", "memory-bank", "self-cleaning", *CLASSICAL]
+    found = bench_tables(tables, detectors=",".join(methods))
+    assert [entry["detector"] for entry in found["summary"]] == methods
     assert [(row["dataset"], row["detector"]) for row in found["rows"]] == [
-        (data, name) for data in ("far", "wide") for name in names
+        (data, name) for data in ("far", "wide") for name in methods
     ]
     assert {(row["auroc"], row["ap"]) for row in found["rows"]} == {(1.0, 1.0)}
     # half of the 120 normal rows to learn from, the others and the 6 anomalies judged
@@ -33,6 +35,12 @@ def test_anomalies_far_from_everything_are_found_by_everything(tables):
     assert found["skipped"] == [{"path": "index", "reason": "no label column with normal and anomalous rows"}]
     assert (found["suite"], found["protocol"], found["best_baseline"]) == ("tables", "semi", "knn1")
     json.dumps(found, allow_nan=False)
+
+
+def test_all_is_the_default_and_every_card_that_fits():
+    cards = load_cards().values()
+    fitting = [c.name for c in cards if c.kind == "detector" and "table" in c.modalities]
+    assert names("all", "table", "normal", ["knn1"]) == ("default", *fitting, "knn1")
 
 
 def test_default_is_what_the_rules_choose_and_costs_what_it_costs(tables):

@@ -3,7 +3,7 @@ import torch
 
 from agentad.diffusion.denoisers import MlpDenoiser
 from agentad.diffusion.edm import Edm
-from agentad.diffusion.train import Training, train_denoiser
+from agentad.diffusion.train import Training, train, train_denoiser
 
 
 def two_points(n=400):
@@ -53,3 +53,26 @@ def test_reports_progress():
 @pytest.mark.parametrize("seed", [0, 1])
 def test_is_in_eval_mode_afterwards(seed):
     assert not trained(seed, steps=2).training
+
+
+def noisy_pair(n, seed):
+    return torch.randn(n, 3, generator=torch.Generator().manual_seed(seed))
+
+
+def overfit(validation, **settings):
+    torch.manual_seed(0)
+    net = MlpDenoiser(3, width=32, depth=1)
+    training = Training(steps=300, batch=64, peak_rate=1e-2, ema=0.9, check_every=20, **settings)
+    done = train(net, noisy_pair(4, 0), loss=Edm().loss, training=training, seed=0, validation=validation)
+    return done, float(Edm().loss(net, noisy_pair(2000, 2), torch.Generator().manual_seed(0)).detach())
+
+
+def test_stops_where_the_validation_loss_no_longer_falls_and_keeps_the_best():
+    done, loss = overfit(noisy_pair(200, 1), patience=3)
+    everything, loss_of_all = overfit(None)
+    assert (done < 300, everything) == (True, 300)
+    assert loss < 0.8 * loss_of_all
+
+
+def test_cpu_seconds_end_it():
+    assert overfit(None, seconds=0.0)[0] == 1

@@ -12,6 +12,7 @@ from agentad.llm.scripted import Delayed, ScriptedChat
 from agentad.llm.structured import ModelChat
 from agentad.planning.chat import ChatPlanner
 from agentad.planning.rules import RulePlanner
+from agentad.tools.cards import load_cards
 
 BANK = {"neighbours": 3, "size": 8000, "rare": 0.0, "pool": 4}
 
@@ -69,7 +70,7 @@ def test_an_answer_in_text_counts_too(cards, asked, table, reply):
     assert plan == planner(ScriptedChat(replies=[draft()])).plan(asked(), table(unlabelled=500), cards)
 
 
-DETECTORS = "empirical-denoiser, memory-bank, self-cleaning"
+DETECTORS = ", ".join(n for n, card in load_cards().items() if card.kind == "detector" and "table" in card.modalities)
 NOT_NORMAL = (
     "training 'normal' needs the user's own words in normal_quote, copied from the request; without such words answer "
     "'contaminated'"
@@ -126,7 +127,8 @@ def test_an_excluded_tool_is_neither_offered_nor_accepted(cards, asked, table):
     model = ScriptedChat(replies=[draft()] * 3)
     plan = planner(model).plan(request, profile, cards)
     assert "memory-bank" not in "".join(str(message.content) for message in model.heard[0])
-    reason = "memory-bank is excluded by the user; the detectors left are: empirical-denoiser, self-cleaning"
+    left = DETECTORS.replace("memory-bank, ", "")
+    reason = f"memory-bank is excluded by the user; the detectors left are: {left}"
     assert plan == fallback(RulePlanner().plan(request, profile, cards), reason)
 
 

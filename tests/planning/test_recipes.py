@@ -10,8 +10,11 @@ from agentad.errors import Infeasible, InputError
 from agentad.flow import Plan, Request, Step
 from agentad.planning.recipes import describe, dump_plan, load_plan, load_recipe
 from agentad.planning.rules import RulePlanner
+from agentad.tools.cards import load_cards
 
 BUILT_IN = sorted(path.stem for path in assets.built_in("recipes").glob("*.yaml"))
+
+DETECTORS = ", ".join(n for n, card in load_cards().items() if card.kind == "detector" and "table" in card.modalities)
 
 
 @pytest.fixture
@@ -125,7 +128,7 @@ def test_options_win_over_the_recipe(cards, asked, table):
         ("target_far: 2", "target_far: Input should be less than 1, got 2"),
         (
             "detector: {tool: magic}",
-            "there is no tool 'magic'; the detectors for rows are: empirical-denoiser, memory-bank, self-cleaning",
+            f"there is no tool 'magic'; the detectors for rows are: {DETECTORS}",
         ),
         ("modality: image", "modality is 'image', and the data is rows"),
         (
