@@ -19,7 +19,7 @@ class ColumnEvidence(Noun):
     expected: str
     """What the normal data around the row suggests, as text."""
     share: float
-    """Part of the row's score due to this column, 0 to 1."""
+    """Part of the row's oddness due to this column, 0 to 1."""
     low: str | None = None
     """Lower end of the 90 % interval that the row's other columns suggest for a number, as text."""
     high: str | None = None

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MODALITY: Modality = "table"
 FIT_ITEMS = 20_000
 COLUMNS_SHOWN = 3
+CANDIDATES = 6
+"""Columns with the largest contributions to a score that are held against what the other columns suggest."""
 
 look = open_table
 recognise = recognise_table
@@ -70,8 +72,8 @@ def load_encoder(kind: type[TableEncoder], folder: Path) -> TableEncoder:
 def evidence(fitted: FittedDetector, data: TableData, batch: Batch, scores: Scores) -> Sequence[tuple[Evidence, ...]]:
     """The columns that drove each row's score, the value in the row beside the one expected.
 
-    What is expected is told by the row's other columns where the detector keeps training rows to compare with, and by
-    the denoised row otherwise.
+    Where the detector keeps training rows to compare with, what is expected is told by the row's other columns, and so
+    is which column drove the score; otherwise both are the detector's own.
     """
     if scores.local is None or scores.expected is None:
         return [()] * len(batch.index)
@@ -79,16 +81,11 @@ def evidence(fitted: FittedDetector, data: TableData, batch: Batch, scores: Scor
     names = list(dict.fromkeys(encoder.columns))
     owner = np.array([names.index(name) for name in encoder.columns])
     share = _share_by_column(scores.local, owner)
-    shown_first = np.argsort(-share, axis=1, kind="stable")[:, :COLUMNS_SHOWN]
-    drivers = [[int(j) for j in first if share[row, j] > 0] for row, first in enumerate(shown_first)]
     memory = RowMemory.of(fitted.scorer)
-    if memory is None:
-        inpainted = None
-    else:
-        wanted = np.zeros(share.shape, dtype=bool)
-        for row, chosen in enumerate(drivers):
-            wanted[row, chosen] = True
-        inpainted = memory.inpaint(batch.x, owner, wanted=wanted)
+    inpainted = None
+    if memory is not None:
+        inpainted = memory.inpaint(batch.x, owner, wanted=_largest(share, CANDIDATES))
+        share = _share_by_surprise(share, inpainted)
     expected = scores.expected if inpainted is None else inpainted.expected
 
     def of(row: int, j: int) -> ColumnEvidence:
@@ -100,7 +97,26 @@ def evidence(fitted: FittedDetector, data: TableData, batch: Batch, scores: Scor
         )
         return found if inpainted is None else found.model_copy(update=_beyond(encoder, inpainted, names, row, j))
 
-    return [tuple(of(row, j) for j in chosen) for row, chosen in enumerate(drivers)]
+    first = np.argsort(-share, axis=1, kind="stable")[:, :COLUMNS_SHOWN]
+    return [tuple(of(row, int(j)) for j in first[row] if share[row, j] > 0) for row in range(len(share))]
+
+
+def _largest(share: Floats, count: int) -> NDArray[np.bool_]:
+    """Where each row of shares (n, s) has its `count` largest, those of 0 left out."""
+    wanted = np.zeros(share.shape, dtype=bool)
+    np.put_along_axis(wanted, np.argsort(-share, axis=1, kind="stable")[:, :count], values=True, axis=1)
+    return np.asarray(wanted & (share > 0))
+
+
+def _share_by_surprise(share: Floats, inpainted: Inpainted) -> NDArray[np.float64]:
+    """What the inpainted columns have of the shares (n, s), dealt anew in proportion to their squared surprise.
+
+    A detector moves a row the shortest way, which need not be along the column that is wrong.
+    """
+    square = np.nan_to_num(inpainted.surprise) ** 2
+    total = square.sum(axis=1, keepdims=True)
+    own = np.where(np.isfinite(inpainted.surprise), share, 0).sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(square * own, total, out=np.zeros_like(square), where=total > 0))
 
 
 def _beyond(encoder: TableEncoder, inpainted: Inpainted, names: Sequence[str], row: int, j: int) -> dict[str, str]:
