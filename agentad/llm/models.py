@@ -85,6 +85,7 @@ def _server(name: str) -> BaseChatModel:
     from pydantic import SecretStr
 
     key = SecretStr(os.environ.get("AGENTAD_API_KEY", "none"))
-    return ChatOpenAI(
+    chat: BaseChatModel = ChatOpenAI(
         model=model or "default", base_url=url, api_key=key, timeout=TIMEOUT, max_retries=RETRIES, temperature=0
     )
+    return chat
