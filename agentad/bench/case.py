@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,16 @@ class Fitted:
     held_out: Scores
     """Of the items it learned from, each judged by the others where the method can."""
     score: Callable[[Floats], Scores]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A method that has learned from a case and can judge it."""
+
+    scored: Callable[[], Scored]
+    """Scores of the judged items."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """CPU seconds of parts of the learning, for methods that tell."""
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +22,8 @@ class Cost:
     """CPU seconds of scoring the test items, encoding not included."""
     peak_mb: float
     """Most memory the process held meanwhile, what other work keeps in memory included."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """CPU seconds of what `fit_s` is made of, for methods that tell."""
 
 
 def timed(work: Callable[[], _T]) -> tuple[_T, float]:

@@ -11,7 +11,7 @@ import numpy as np
 from agentad.bench.case import Case, encoded, planned
 from agentad.bench.cost import Cost
 from agentad.bench.kept import Row
-from agentad.bench.suite import Bench
+from agentad.bench.suite import Bench, Suite
 from agentad.flow import Modality
 from agentad.metrics import evaluate
 from agentad.modalities.shown import encodable
@@ -49,7 +49,7 @@ def bench_images(
     return Bench(Images(progress), Path(data), detectors=detectors, seeds=seeds, out=out, progress=progress).run()
 
 
-class Images:
+class Images(Suite):
     """The suite `images`."""
 
     name = "images"

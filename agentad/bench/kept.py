@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from agentad.store.atomic import made_folder, not_writable, write_text
 from agentad.store.documents import LARGEST_JSON, read_text
 
 Row = dict[str, Any]
+Shots = int | None
+"""How many labelled anomalies were learned from; None where the bench labels none."""
+_Key = tuple[str, str, Shots, int]
 _MADE_BY = "bench"
 
 
@@ -21,12 +25,12 @@ class Kept:
     def __init__(self, path: Path, made_by: str) -> None:
         self.path = path
         self._made_by = made_by
-        self._rows: dict[tuple[str, str, int], Row] = {}
+        self._rows: dict[_Key, Row] = {}
         self._read()
 
-    def finished(self, dataset: str, detector: str, seed: int) -> bool:
+    def finished(self, dataset: str, detector: str, seed: int, shots: Shots = None) -> bool:
         """Whether there is such a row. One that failed is not finished: the next bench tries again."""
-        return "error" not in self._rows.get((dataset, detector, seed), {"error": "not there"})
+        return "error" not in self._rows.get((dataset, detector, shots, seed), {"error": "not there"})
 
     def add(self, row: Row) -> None:
         """Keep `row`, on disk before this returns."""
@@ -38,9 +42,11 @@ class Kept:
         except OSError as error:
             raise not_writable(self.path.parent, error) from error
 
-    def rows(self, datasets: Sequence[str], detectors: Sequence[str], seeds: int) -> list[Row]:
-        """The rows asked for that are there, in this order."""
-        keys = [(dataset, name, seed) for dataset in datasets for name in detectors for seed in range(seeds)]
+    def rows(
+        self, datasets: Sequence[str], detectors: Sequence[str], seeds: int, shots: Sequence[Shots] = (None,)
+    ) -> list[Row]:
+        """The rows asked for that are there, by data set, detector, shots and seed, in this order."""
+        keys = product(datasets, detectors, shots, range(seeds))
         return [self._rows[key] for key in keys if key in self._rows]
 
     def _read(self) -> None:
@@ -69,5 +75,5 @@ class Kept:
         return row
 
 
-def _key(row: Row) -> tuple[str, str, int]:
-    return row["dataset"], row["detector"], row["seed"]
+def _key(row: Row) -> _Key:
+    return row["dataset"], row["detector"], row.get("shots"), row["seed"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from agentad.bench import baselines
-from agentad.bench.case import Case, Fitted
+from agentad.bench.case import Case, Fitted, Learned
 from agentad.errors import InputError
 from agentad.flow import Modality, Step, ToolCard
-from agentad.planning.situation import Training
+from agentad.planning.situation import Kind, Training
 from agentad.tools.cards import load_cards, resolve
 from agentad.tools.fitted import fit
 
@@ -26,16 +27,20 @@ class Method:
     diffusion: bool
     same: str
     """Equal for methods that do the same work."""
-    learn: Callable[[Case], Fitted]
+    learn: Callable[[], Learned]
 
 
-def names(asked: str, modality: Modality, training: Training, always: Sequence[str]) -> tuple[str, ...]:
+def names(
+    asked: str, modality: Modality, training: Training, always: Sequence[str], kind: Kind = "detector"
+) -> tuple[str, ...]:
     """Names of the methods to run: those in `asked` (`a,b`, `all` or `default`), then the baselines in `always`.
+
+    Methods are the tools of one `kind`, the default and the baselines.
 
     Raises:
         InputError: there is no such method, or it is not for this kind of training data.
     """
-    cards = [card for card in load_cards().values() if card.kind == "detector" and modality in card.modalities]
+    cards = [card for card in load_cards().values() if card.kind == kind and modality in card.modalities]
     fitting = [card.name for card in cards if training in card.requires.training]
     wanted = [part.strip() for part in asked.split(",") if part.strip()]
     if wanted == [ALL]:
@@ -60,16 +65,21 @@ def _why_not(name: str, cards: Sequence[ToolCard], training: Training) -> str:
 def find(name: str, case: Case) -> Method:
     """The method called `name`. A tool has the settings the plan gives it, else its card's."""
     if name in baselines.BASELINES:
-        return Method(None, False, name, lambda on: baselines.learn(name, on))
+        return Method(None, False, name, lambda: _learned(case, baselines.learn(name, case)))
     plan = case.plan
     planned = {step.tool: step for step in (plan.detector, *plan.baselines)}
     step = plan.detector if name == DEFAULT else planned.get(name, Step(tool=name))
     card = load_cards()[step.tool]
     resolve(card)  # imported here, so that the time this takes is not counted as fitting
     same = f"{step.tool} {sorted(step.params.items())}"
-    return Method(step.tool, card.diffusion, same, lambda on: _fitted(on, step))
+    return Method(step.tool, card.diffusion, same, lambda: _learned(case, fitted(case, step)))
 
 
-def _fitted(case: Case, step: Step) -> Fitted:
+def _learned(case: Case, fitted: Fitted) -> Learned:
+    return Learned(partial(case.scored, fitted))
+
+
+def fitted(case: Case, step: Step) -> Fitted:
+    """The detector that `step` names, fitted on the case."""
     scorer = fit(case.plan, step, case.encoder, case.x, case.items).scorer
     return Fitted(scorer.held_out, scorer.score)

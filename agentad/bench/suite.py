@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any, Protocol
 
 from agentad.bench.case import Case
 from agentad.bench.cost import Cost, forget_peak, timed
-from agentad.bench.kept import Kept, Row
+from agentad.bench.kept import Kept, Row, Shots
 from agentad.bench.methods import Method, find, names
 from agentad.bench.summary import best_of, summarise
 from agentad.errors import AgentadError, InputError
 from agentad.flow import Modality
 from agentad.modalities.shown import shown
-from agentad.planning.situation import Training
+from agentad.planning.situation import Kind, Training
 from agentad.steps.peak import peak_mb
 from agentad.steps.score import Scored
 from agentad.store.address import address, stat_fingerprint
@@ -22,6 +23,9 @@ from agentad.store.runs import runs_root
 from agentad.store.version import code_version
 from agentad.tools.cards import load_cards
 from agentad.tools.road import Progress, road
+
+Asked = tuple[Shots, str]
+"""One method at a number of labelled anomalies."""
 
 
 class Suite(Protocol):
@@ -36,6 +40,12 @@ class Suite(Protocol):
     """Keys of a row; the first one ranks."""
     per_item: tuple[str, ...]
     """Keys of a row that are costs, of which means are of interest."""
+    parts: tuple[str, ...] = ()
+    """Keys of a row that say what its `fit_s` is made of."""
+    kind: Kind = "detector"
+    """Of the tools that are compared."""
+    shots: tuple[Shots, ...] = (None,)
+    """Numbers of labelled anomalies that every method runs with."""
     options: dict[str, Any]
     """What else decides the result."""
 
@@ -50,6 +60,10 @@ class Suite(Protocol):
     def case(self, data: Any, seed: int, before: Case | None, progress: Progress) -> Case:
         """The data split and encoded. `before` is the case of the seed before this one."""
         ...
+
+    def method(self, name: str, case: Case, shots: Shots) -> Method:
+        """The method called `name`, to learn from the case and `shots` labelled anomalies."""
+        return find(name, case)
 
     def row(self, case: Case, scored: Scored, cost: Cost) -> Row:
         """Metrics and costs of one method."""
@@ -70,7 +84,7 @@ class Bench:
             raise InputError(f"seeds {seeds}: give at least 1")
         root = root.absolute()
         self._suite, self._root, self._seeds, self._progress = suite, root, seeds, progress
-        self._detectors = names(detectors, suite.modality, suite.training, suite.baselines)
+        self._detectors = names(detectors, suite.modality, suite.training, suite.baselines, suite.kind)
         self._datasets = suite.datasets(root)
         if not self._datasets:
             raise InputError(f"{shown(root)}: holds no data set for `bench {suite.name}`")
@@ -91,14 +105,8 @@ class Bench:
 
     def _document(self) -> dict[str, Any]:
         suite = self._suite
-        rows = self._kept.rows(list(self._datasets), self._detectors, self._seeds)
-        summary = summarise(
-            rows,
-            detectors=self._detectors,
-            baselines=suite.baselines,
-            metrics=suite.metrics,
-            per_item=suite.per_item,
-        )
+        rows = self._kept.rows(list(self._datasets), self._detectors, self._seeds, suite.shots)
+        summary = [entry for shots in suite.shots for entry in self._summary(rows, shots)]
         return {
             "suite": suite.name,
             **suite.options,
@@ -112,55 +120,73 @@ class Bench:
             "kept": shown(self._kept.path),
         }
 
+    def _summary(self, rows: Sequence[Row], shots: Shots) -> list[dict[str, Any]]:
+        """One entry per detector, from the rows with these shots alone."""
+        suite = self._suite
+        found = summarise(
+            [row for row in rows if row.get("shots") == shots],
+            detectors=self._detectors,
+            baselines=suite.baselines,
+            metrics=suite.metrics,
+            per_item=suite.per_item,
+            parts=suite.parts,
+        )
+        return [_who(entry.pop("detector"), shots) | entry for entry in found]
+
     def _measure(self, name: str, path: Path) -> None:
         wanted = {seed: self._unfinished(name, seed) for seed in range(self._seeds)}
-        wanted = {seed: methods for seed, methods in wanted.items() if methods}
+        wanted = {seed: asked for seed, asked in wanted.items() if asked}
         if not wanted:
             return
         try:
             data = road(self._suite.modality).look(path)
         except AgentadError as error:
-            for seed, methods in wanted.items():
-                self._fail(name, methods, seed, error)
+            for seed, asked in wanted.items():
+                self._fail(name, asked, seed, error)
             return
         reason = self._suite.refusal(data)
         if reason:
             self._skipped[name] = reason
             return
         case: Case | None = None
-        for seed, methods in wanted.items():
+        for seed, asked in wanted.items():
             try:
                 case = self._suite.case(data, seed, case, self._progress)
             except Exception as error:  # whatever it was, the other data sets are not to suffer
-                self._fail(name, methods, seed, error)
+                self._fail(name, asked, seed, error)
             else:
-                self._compare(name, case, methods)
+                self._compare(name, case, asked)
 
-    def _unfinished(self, dataset: str, seed: int) -> list[str]:
-        return [name for name in self._detectors if not self._kept.finished(dataset, name, seed)]
+    def _unfinished(self, dataset: str, seed: int) -> list[Asked]:
+        asked = product(self._suite.shots, self._detectors)
+        return [(shots, name) for shots, name in asked if not self._kept.finished(dataset, name, seed, shots)]
 
-    def _compare(self, dataset: str, case: Case, methods: Sequence[str]) -> None:
+    def _compare(self, dataset: str, case: Case, asked: Sequence[Asked]) -> None:
         measured: dict[str, Row] = {}
-        for name in methods:
+        for shots, name in asked:
             try:
-                method = find(name, case)
+                method = self._suite.method(name, case, shots)
                 if method.same not in measured:
-                    measured[method.same] = self._suite.row(case, *_scored(case, method))
+                    measured[method.same] = self._suite.row(case, *_scored(method))
             except Exception as error:  # as above, for the other methods
-                self._fail(dataset, [name], case.plan.seed, error)
+                self._fail(dataset, [(shots, name)], case.plan.seed, error)
                 continue
-            who = {"dataset": dataset, "detector": name, "seed": case.plan.seed}
+            who = {"dataset": dataset, **_who(name, shots), "seed": case.plan.seed}
             made_of = {"tool": method.tool, "diffusion": method.diffusion}
             self._kept.add({**who, **measured[method.same], **made_of})
 
-    def _fail(self, dataset: str, methods: Sequence[str], seed: int, error: Exception) -> None:
+    def _fail(self, dataset: str, asked: Sequence[Asked], seed: int, error: Exception) -> None:
         reason = str(error) if isinstance(error, AgentadError) else f"{type(error).__name__}: {error}"
-        for name in methods:
-            self._kept.add({"dataset": dataset, "detector": name, "seed": seed, "error": reason})
+        for shots, name in asked:
+            self._kept.add({"dataset": dataset, **_who(name, shots), "seed": seed, "error": reason})
 
 
-def _scored(case: Case, method: Method) -> tuple[Scored, Cost]:
+def _who(detector: str, shots: Shots) -> dict[str, Any]:
+    return {"detector": detector} if shots is None else {"detector": detector, "shots": shots}
+
+
+def _scored(method: Method) -> tuple[Scored, Cost]:
     forget_peak()
-    fitted, fit_s = timed(lambda: method.learn(case))
-    scored, score_s = timed(lambda: case.scored(fitted))
-    return scored, Cost(round(fit_s, 4), round(score_s, 4), round(peak_mb(), 1))
+    learned, fit_s = timed(method.learn)
+    scored, score_s = timed(learned.scored)
+    return scored, Cost(round(fit_s, 4), round(score_s, 4), round(peak_mb(), 1), learned.parts)

@@ -20,11 +20,13 @@ def summarise(
     baselines: Sequence[str],
     metrics: Sequence[str],
     per_item: Sequence[str],
+    parts: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """One entry per detector, in their order.
 
     Each has the mean over data sets of `metrics` and of the costs `per_item` (mean over seeds first), CPU seconds in
-    all, and by the first metric its mean `rank` (1 is best, ties share, a failure is last) and `wins_vs` each baseline.
+    all and for the `parts` of fitting, and by the first metric its mean `rank` (1 is best, ties share, a failure is
+    last) and `wins_vs` each baseline.
     """
     values = {name: by_dataset(rows, name, metrics[0]) for name in detectors}
     ranks = _ranks(values)
@@ -37,7 +39,7 @@ def summarise(
                 "detector": name,
                 **{key: _mean(by_dataset(rows, name, key)) for key in (*metrics, *per_item)},
                 "rank": ranks[name],
-                **{key: round(sum(row[key] for row in finished), 3) for key in ("fit_s", "score_s")},
+                **{key: round(sum(row[key] for row in finished), 3) for key in ("fit_s", *parts, "score_s")},
                 "cpu_s": round(sum(row["fit_s"] + row["score_s"] for row in finished), 3),
                 "peak_mb": max((row["peak_mb"] for row in finished), default=None),
                 "diffusion": any(row["diffusion"] for row in finished),
@@ -50,9 +52,12 @@ def summarise(
 
 
 def best_of(summary: Sequence[dict[str, Any]], names: Sequence[str], metric: str) -> str | None:
-    """The one of `names` with the highest mean of `metric`; the first of equals."""
-    there = [entry for entry in summary if entry["detector"] in names and entry[metric] is not None]
-    return max(there, key=lambda entry: entry[metric])["detector"] if there else None
+    """The one of `names` with the highest mean of `metric`, over its entries; the first of equals."""
+    there: dict[str, list[float]] = {}
+    for entry in summary:
+        if entry["detector"] in names and entry[metric] is not None:
+            there.setdefault(entry["detector"], []).append(entry[metric])
+    return max(there, key=lambda name: fmean(there[name])) if there else None
 
 
 def by_dataset(rows: Sequence[Row], detector: str, key: str) -> dict[str, float]:

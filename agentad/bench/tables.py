@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
+from agentad.bench.few_shot import FewShot
+from agentad.bench.suite import Bench, Suite
+from agentad.bench.table_suite import Tables
+from agentad.errors import InputError
+from agentad.tools.road import Progress, silent
 
-from agentad.bench import baselines
-from agentad.bench.case import Case, encoded, planned
-from agentad.bench.cost import Cost
-from agentad.bench.kept import Row
-from agentad.bench.suite import Bench
-from agentad.errors import Infeasible, InputError
-from agentad.flow import DataProfile, Modality
-from agentad.metrics import ap, auroc
-from agentad.modalities.shown import encodable
-from agentad.modalities.split import split_items
-from agentad.modalities.table import files
-from agentad.modalities.table import recognise as recognise_table
-from agentad.planning.situation import Training
-from agentad.steps.score import Scored
-from agentad.tools.road import Indices, Progress, silent
-
-Protocol = Literal["semi", "contaminated"]
+Protocol = Literal["semi", "contaminated", "few-shot"]
 MAX_ROWS = 50_000
+SHOTS = (1, 5, 10)
 
 
 def bench_tables(
     data: str | Path,
     *,
     protocol: Protocol = "semi",
+    shots: Sequence[int] | None = None,
     seeds: int = 1,
     detectors: str = "default",
     max_rows: int = MAX_ROWS,
@@ -42,102 +33,41 @@ def bench_tables(
     Args:
         data: a folder of tables, one data set a file, or one table.
         protocol: `semi`: half of the normal rows to learn from, the others and all anomalies judged;
-            `contaminated`: learn from all rows without their labels, and judge them all.
+            `contaminated`: learn from all rows without their labels, and judge them all;
+            `few-shot`: as `semi`, with a few anomalies to learn from and the others judged.
+        shots: how many anomalies `few-shot` learns from, by default 1, 5 and 10. All are judged on the same rows.
         seeds: 0 to `seeds` - 1, each another split.
-        detectors: `default` (what the rule planner chooses), names of tools separated by commas, or `all`.
+        detectors: `default` (what the rule planner chooses), names of tools separated by commas, or `all`. In
+            `few-shot` these are generators, which invent anomalies for `few-label-head` to learn from.
         max_rows: longer tables are thinned to about this many, each class by the same share.
         out: where finished rows are kept, by default in the folder of runs.
         progress: called with (what, done, total).
 
     Returns:
-        `rows`, one per data set, detector and seed, `summary`, one per detector, and what was skipped.
+        `rows`, one per data set, detector, shots and seed, `summary`, one per detector and shots, and what was skipped.
 
     Raises:
         InputError: bad options, or no tables there.
     """
     if max_rows < 2:
         raise InputError(f"max-rows {max_rows}: give at least 2")
-    suite = Tables(protocol, max_rows)
+    suite = _suite(protocol, shots, max_rows)
     return Bench(suite, Path(data), detectors=detectors, seeds=seeds, out=out, progress=progress).run()
 
 
-class Tables:
-    """The suite `tables`."""
-
-    name = "tables"
-    modality: Modality = "table"
-    metrics: tuple[str, ...] = ("auroc", "ap")
-    per_item: tuple[str, ...] = ()
-
-    def __init__(self, protocol: Protocol, max_rows: int) -> None:
-        self.training: Training = "normal" if protocol == "semi" else "contaminated"
-        self.baselines = baselines.installed()
-        self.options: dict[str, Any] = {"protocol": protocol, "max_rows": max_rows, "pyod": baselines.pyod_version()}
-        self._max_rows = max_rows
-
-    def datasets(self, root: Path) -> dict[str, Path]:
-        """Each table file by its path below `root` without its ending, unless two would be called the same."""
-        if not root.is_dir():
-            return {root.stem: root}
-        found = [path for path in files.walk(root) if recognise_table(path)]
-        full = {path: encodable(path.relative_to(root).as_posix()) for path in found}
-        short = {path: name.removesuffix(path.suffix) for path, name in full.items()}
-        taken = list(short.values())
-        return {short[path] if taken.count(short[path]) == 1 else full[path]: path for path in found}
-
-    def refusal(self, data: Any) -> str | None:
-        """A table without a column that says which rows are anomalous cannot be judged."""
-        facts: DataProfile = data.profile
-        return None if facts.normal and facts.anomalous else "no label column with normal and anomalous rows"
-
-    def case(self, data: Any, seed: int, before: Case | None, progress: Progress) -> Case:
-        """Thinned, split, and described to the planner as the protocol has it: without labels it sees none."""
-        label = data.items.label
-        usable = np.flatnonzero(label >= 0) if self.training == "normal" else np.arange(len(label))
-        rows = usable[thinned(label[usable], self._max_rows)]
-        split = split_items(data.items.take(rows), self.training, seed)
-        normal, anomalous = (int((label[rows] == value).sum()) for value in (0, 1))
-        if self.training == "contaminated":
-            normal = anomalous = 0
-        counts = {"items": len(rows), "normal": normal, "anomalous": anomalous}
-        counts["unlabelled"] = len(rows) - normal - anomalous
-        plan = planned(data, data.profile.model_copy(update=counts), seed)
-        if len(split.train) < 2:
-            raise Infeasible(f"{len(split.train)} normal row(s) to learn from after the split, at least 2 are needed")
-        return encoded(plan, data, rows[split.train], rows[split.test], progress)
-
-    def row(self, case: Case, scored: Scored, cost: Cost) -> Row:
-        """`auroc`, `ap`, CPU seconds, and how many rows were there, used, learned from and judged."""
-        labels = case.labels
-        return {
-            "auroc": auroc(scored.item, labels),
-            "ap": ap(scored.item, labels),
-            "fit_s": cost.fit_s,
-            "score_s": cost.score_s,
-            "encode_s": round(case.learn_s + case.encode_s, 4),
-            "peak_mb": cost.peak_mb,
-            "rows": len(case.data.items),
-            "used": case.used,
-            "learned": len(case.train),
-            "judged": len(case.test),
-            "anomalous": int((labels == 1).sum()),
-        }
+def _suite(protocol: Protocol, shots: Sequence[int] | None, max_rows: int) -> Suite:
+    if protocol == "few-shot":
+        return FewShot(_checked(SHOTS if shots is None else shots), max_rows)
+    if shots is not None:
+        raise InputError(f"shots {_listed(shots)}: {protocol} learns from no labelled anomaly; use few-shot")
+    return Tables(protocol, max_rows)
 
 
-def thinned(label: Indices, most: int) -> Indices:
-    """Sorted positions of about `most` of the items, each label by the same share and at least one of each.
+def _checked(shots: Sequence[int]) -> tuple[int, ...]:
+    if not shots or min(shots) < 1 or len(set(shots)) < len(shots):
+        raise InputError(f"shots {_listed(shots)}: give different whole numbers above 0, such as {_listed(SHOTS)}")
+    return tuple(sorted(shots))
 
-    The same every time, so that seeds and methods share them.
 
-    Args:
-        label: (n,) any integers.
-        most: items wanted.
-    """
-    if len(label) <= most:
-        return np.arange(len(label))
-    generator = np.random.default_rng(0)
-    chosen = []
-    for value in np.unique(label):
-        own = np.flatnonzero(label == value)
-        chosen.append(generator.choice(own, max(1, round(len(own) * most / len(label))), replace=False))
-    return np.sort(np.concatenate(chosen))
+def _listed(shots: Sequence[int]) -> str:
+    return ",".join(map(str, shots))

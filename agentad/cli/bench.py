@@ -10,6 +10,7 @@ import typer
 
 from agentad.cli import output
 from agentad.cli.options import Json
+from agentad.errors import InputError
 
 bench = typer.Typer(no_args_is_help=True, help="Measure detectors and baselines over folders of data sets.")
 
@@ -24,14 +25,22 @@ class Protocol(StrEnum):
 
     semi = "semi"
     contaminated = "contaminated"
+    few_shot = "few-shot"
 
 
 @bench.command("tables")
 def bench_tables(
     data: Root,
     protocol: Annotated[
-        Protocol, typer.Option(help="semi: half of the normal rows to learn from; contaminated: all rows, no labels.")
+        Protocol,
+        typer.Option(
+            help="semi: half of the normal rows to learn from; contaminated: all rows, no labels; few-shot: as semi, "
+            "and a few anomalies."
+        ),
     ] = Protocol.semi,
+    shots: Annotated[
+        str | None, typer.Option(help="few-shot: how many anomalies to learn from, such as 1,5,10 (the default).")
+    ] = None,
     seeds: Seeds = 1,
     detectors: Detectors = "default",
     max_rows: Annotated[int, typer.Option(min=2, help="Longer tables are thinned to about this many rows.")] = 50_000,
@@ -45,13 +54,19 @@ def bench_tables(
         found = bench.bench_tables(
             data,
             protocol=protocol.value,
+            shots=None if shots is None else _whole_numbers("shots", shots),
             seeds=seeds,
             detectors=detectors,
             max_rows=max_rows,
             out=out,
             progress=progress,
         )
-    _show(found, ("auroc", "ap"), ("fit_s", "score_s"), as_json)
+    if protocol is Protocol.few_shot:
+        _show(
+            found, ("ap", "auroc"), ("invent_s", "head_s", "fit_s", "score_s"), as_json, ("few-real", "gaussian-rows")
+        )
+    else:
+        _show(found, ("auroc", "ap"), ("fit_s", "score_s"), as_json)
 
 
 @bench.command("images")
@@ -66,15 +81,32 @@ def bench_images(
     _show(found, ("image_auroc", "pixel_ap", "aupro"), ("fit_s", "ms_per_image"), as_json)
 
 
-def _show(found: dict[str, Any], metrics: tuple[str, ...], costs: tuple[str, ...], as_json: bool) -> None:
+def _whole_numbers(option: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(f"--{option} {text!r}: give whole numbers such as 1,5,10") from error
+
+
+def _show(
+    found: dict[str, Any],
+    metrics: tuple[str, ...],
+    costs: tuple[str, ...],
+    as_json: bool,
+    against: tuple[str, ...] = (),
+) -> None:
+    """Print the document, or its summary for people; `against` names baselines, else the best and the nearest one."""
     if as_json:
         output.document(found)
         return
-    against = [name for name in dict.fromkeys((found["best_baseline"], "knn1")) if name in _names(found)]
-    headings = ("detector", *metrics, "rank", *costs, "diffusion", *(f"against {name}" for name in against))
+    against = tuple(
+        name for name in against or dict.fromkeys((found["best_baseline"], "knn1")) if name in _names(found)
+    )
+    who = [name for name in ("detector", "shots") if name in found["summary"][0]]
+    headings = (*who, *metrics, "rank", *costs, "diffusion", *(f"against {name}" for name in against))
     rows = [
         (
-            entry["detector"],
+            *(str(entry[name]) for name in who),
             *(_number(entry[name], 3) for name in metrics),
             _number(entry["rank"], 1),
             *(_number(entry[name], 1) for name in costs),

@@ -22,6 +22,7 @@ _PREFERRED: dict[tuple[str, str], tuple[str, ...]] = {
     ("table", "contaminated"): ("self-cleaning", "memory-bank"),
     ("image", "normal"): ("bank-diffusion", "feature-diffusion", "memory-bank"),
     ("image", "contaminated"): ("bank-diffusion", "feature-diffusion", "memory-bank"),
+    ("table", "generator"): ("guided-rows", "neighbour-rows", "smote-rows", "gaussian-rows", "uniform-rows"),
 }
 """Best first, by the figures on the cards. Tools that are not named follow by name."""
 
@@ -71,7 +72,9 @@ def choose(kind: Kind, situation: Situation, training: Training) -> Step:
     reasons = [situation.unmet(card, training) for card in offered]
     for card, reason in zip(offered, reasons, strict=True):
         if reason is None:
-            return Step(tool=card.name, params=_params(card, situation), why=_why(card, situation, training))
+            return Step(tool=card.name, params=_params(card, situation), why=_why(kind, card, situation, training))
+    if not offered and not situation.excluded:
+        raise Infeasible(f"there is no {kind} for {situation.items}; add a tool card")
     if not offered:
         raise Infeasible(
             f"no {kind} for {situation.items} is left without {', '.join(situation.excluded)}; allow one of them"
@@ -84,7 +87,7 @@ def choose(kind: Kind, situation: Situation, training: Training) -> Step:
 
 
 def _order(kind: Kind, situation: Situation, training: Training) -> tuple[str, ...]:
-    return _PREFERRED[situation.profile.modality, "encoder" if kind == "encoder" else training]
+    return _PREFERRED.get((situation.profile.modality, training if kind == "detector" else kind), ())
 
 
 def _ranked(kind: Kind, situation: Situation, training: Training) -> list[ToolCard]:
@@ -106,14 +109,14 @@ def _params(card: ToolCard, situation: Situation) -> dict[str, Value]:
     return {name: shared[name].default for name in card.params if name in shared}
 
 
-def _why(card: ToolCard, situation: Situation, training: Training) -> str:
-    known = _known(situation, training) if card.kind == "detector" else ""
+def _why(kind: Kind, card: ToolCard, situation: Situation, training: Training) -> str:
+    known = _known(situation, training) if kind == "detector" else ""
     best = f"Best for {card.best_for[0]}." if card.best_for else card.summary
-    return " ".join(filter(None, [known, best, _instead(card, situation, training)]))
+    return " ".join(filter(None, [known, best, _instead(kind, card, situation, training)]))
 
 
-def _instead(card: ToolCard, situation: Situation, training: Training) -> str:
-    order = _order("encoder" if card.kind == "encoder" else "detector", situation, training)
+def _instead(kind: Kind, card: ToolCard, situation: Situation, training: Training) -> str:
+    order = _order(kind, situation, training)
     better = order[: order.index(card.name)] if card.name in order else order
     ruled_out = [name for name in better if name in situation.excluded]
     return f"It stands in for {', '.join(ruled_out)}, which you excluded." if ruled_out else ""

@@ -15,7 +15,7 @@ Cards = Mapping[str, ToolCard]
 Available = Collection[str] | None
 """Names of the pretrained weights that are on this machine; None: all of them can be had."""
 Training = Literal["normal", "contaminated"]
-Kind = Literal["encoder", "detector"]
+Kind = Literal["encoder", "detector", "generator"]
 
 DEFAULT_FAR = 0.01
 ENOUGH_NORMAL = 20
@@ -106,6 +106,9 @@ class Situation:
         if self.learnable(training) < needs.items:
             there = self.learnable(training)
             return f"{card.name} needs at least {needs.items} {self.items} to learn from, and there {_are(there)}"
+        if self.profile.anomalous < needs.anomalies:
+            there = self.profile.anomalous
+            return f"{card.name} needs labelled anomalies (at least {needs.anomalies}), and there {_are(there)}"
         if not self.has_weights(card):
             return f"{card.name} needs the pretrained weights {needs.weights}, and they are not on this machine"
         return None

@@ -29,4 +29,4 @@ def test_a_table_for_people_with_what_failed_and_what_was_skipped(tables, tmp_pa
 
 
 def test_a_protocol_that_does_not_exist_is_refused(tables):
-    assert _run("tables", "--data", tables, "--protocol", "few-shot").exit_code == 2
+    assert _run("tables", "--data", tables, "--protocol", "no-shot").exit_code == 2

@@ -7,7 +7,7 @@ import pytest
 from agentad import assets
 from agentad.bench import baselines, bench_tables, suite
 from agentad.bench.methods import names
-from agentad.bench.tables import Tables, thinned
+from agentad.bench.table_suite import Tables, thinned
 from agentad.errors import InputError
 from agentad.tools import tables as road
 from agentad.tools.cards import load_cards
@@ -153,7 +153,7 @@ def test_only_what_is_missing_is_measured(tables, tmp_path, monkeypatch):
     lines = out.read_text(encoding="utf-8").splitlines(keepends=True)
     out.write_text("".join(lines[:3]) + lines[3][:30], encoding="utf-8")
     done, scored = [], suite._scored
-    monkeypatch.setattr(suite, "_scored", lambda case, method: done.append(method.same) or scored(case, method))
+    monkeypatch.setattr(suite, "_scored", lambda method: done.append(method.same) or scored(method))
     again = bench_tables(tables / "far.npz", out=out)
     assert done == CLASSICAL[2:]
     metrics = [[(row["detector"], row["auroc"], row["ap"]) for row in found["rows"]] for found in (whole, again)]
