@@ -7,6 +7,7 @@ generators differ in the rows they invent and in nothing else.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,14 +19,16 @@ from agentad.bench.few_case import FewCase, drawn, with_anomalies
 from agentad.bench.kept import Row, Shots
 from agentad.bench.methods import DEFAULT, Method
 from agentad.bench.table_suite import Tables
+from agentad.detectors.base import Floats
 from agentad.detectors.few_label import FewLabelHead, Judged
 from agentad.errors import Infeasible
 from agentad.flow import DataProfile, Request, Step
 from agentad.generators import generate_rows
+from agentad.generators.base import RowGenerator
 from agentad.planning.rules import choose
-from agentad.planning.situation import Kind, Situation
+from agentad.planning.situation import Cards, Kind, Situation
 from agentad.steps.score import Scored
-from agentad.tools.cards import load_cards, resolve
+from agentad.tools.cards import load_cards
 from agentad.tools.fitted import make
 from agentad.tools.road import Progress
 
@@ -50,6 +53,7 @@ class FewShot(Tables):
         self.shots: tuple[Shots, ...] = shots
         self.options = {"protocol": "few-shot", "shots": list(shots), "max_rows": max_rows}
         self._most = max(shots)
+        self._cards = load_cards()
 
     def refusal(self, data: Any) -> str | None:
         """Besides, there have to be enough anomalies to learn from and to judge."""
@@ -76,17 +80,24 @@ class FewShot(Tables):
     def method(self, name: str, case: Case, shots: Shots) -> Method:
         """The detector without labels, or the head taught by real anomalies and perhaps those a generator invents."""
         assert isinstance(case, FewCase) and shots is not None  # noqa: S101  this suite's own
-        cards = load_cards()
+        cards = self._cards
         if name == UNSUPERVISED:
             tool = case.plan.detector.tool
             return Method(tool, cards[tool].diffusion, name, lambda: Learned(case.unsupervised))
         step = None
         if name != FEW_REAL:
-            step = chosen_generator(case, shots) if name == DEFAULT else Step(tool=name)
+            step = chosen_generator(case, shots, cards) if name == DEFAULT else Step(tool=name)
         tool = HEAD if step is None else step.tool
-        resolve(cards[tool])  # imported here, so that the time this takes is not counted as inventing
+        # made here, so that the time that imports take is not counted as learning
+        lesson = Lesson(
+            case=case,
+            shots=shots,
+            head=make(Step(tool=HEAD), cards),
+            step=step,
+            generator=None if step is None else make(step, cards),
+        )
         same = f"{shots} {tool} {[] if step is None else sorted(step.params.items())}"
-        return Method(tool, cards[tool].diffusion, same, lambda: _taught(case, shots, step))
+        return Method(tool, cards[tool].diffusion, same, lesson.learn)
 
     def row(self, case: Case, scored: Scored, cost: Cost) -> Row:
         """As in `semi`. Every method is charged for the detector, although it was fitted once for all."""
@@ -96,36 +107,49 @@ class FewShot(Tables):
         return super().row(case, scored, cost) | {key: round(value, 4) for key, value in (whole | spent).items()}
 
 
-def chosen_generator(case: FewCase, shots: int) -> Step:
+@dataclass(frozen=True)
+class Lesson:
+    """What a head is to be taught."""
+
+    case: FewCase
+    shots: int
+    head: FewLabelHead
+    step: Step | None
+    """Names the generator; None for real anomalies alone."""
+    generator: RowGenerator | None
+
+    def learn(self) -> Learned:
+        """Invent anomalies, if any, and teach the head."""
+        invented, invent_s = timed(self._invented)
+        head, head_s = timed(lambda: self._taught(invented))
+        return Learned(partial(self.case.ranked, head), {"invent_s": invent_s, "head_s": head_s})
+
+    def _invented(self) -> Floats | None:
+        if self.step is None or self.generator is None:
+            return None
+        case = self.case
+        made = generate_rows(
+            self.generator,
+            case.encoder,
+            normal=case.normal_rows,
+            anomalous=case.real_rows.take(np.arange(self.shots)),
+            columns=case.data.profile.table.columns,
+            n=INVENTED,
+            tool=self.step.tool,
+            params=self.step.params,
+            seed=case.plan.seed,
+        )
+        return made.encoded
+
+    def _taught(self, invented: Floats | None) -> FewLabelHead:
+        case = self.case
+        more = None if invented is None else Judged(invented, case.detector.score(invented))
+        return self.head.fit(case.normal, case.first(self.shots), more, seed=case.plan.seed)
+
+
+def chosen_generator(case: FewCase, shots: int, cards: Cards) -> Step:
     """The generator that the rule planner takes for the rows to learn from."""
     counts = {"items": len(case.train) + shots, "normal": len(case.train), "anomalous": shots, "unlabelled": 0}
     profile = case.data.profile.model_copy(update=counts)
     request = Request(text="", data=profile.root, seed=case.plan.seed)
-    return choose("generator", Situation(request, profile, load_cards()), case.plan.training)
-
-
-def _taught(case: FewCase, shots: int, generator: Step | None) -> Learned:
-    invented, invent_s = timed(lambda: None if generator is None else _invented(case, shots, generator))
-    head, head_s = timed(lambda: _head(case, shots, invented))
-    return Learned(partial(case.ranked, head), {"invent_s": invent_s, "head_s": head_s})
-
-
-def _invented(case: FewCase, shots: int, step: Step) -> Any:
-    made = generate_rows(
-        make(step),
-        case.encoder,
-        normal=case.normal_rows,
-        anomalous=case.real_rows.take(np.arange(shots)),
-        columns=case.data.profile.table.columns,
-        n=INVENTED,
-        tool=step.tool,
-        params=step.params,
-        seed=case.plan.seed,
-    )
-    return made.encoded
-
-
-def _head(case: FewCase, shots: int, invented: Any) -> FewLabelHead:
-    head: FewLabelHead = make(Step(tool=HEAD))
-    more = None if invented is None else Judged(invented, case.detector.score(invented))
-    return head.fit(case.normal, case.first(shots), more, seed=case.plan.seed)
+    return choose("generator", Situation(request, profile, cards), case.plan.training)

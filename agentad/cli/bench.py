@@ -85,7 +85,7 @@ def _whole_numbers(option: str, text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
-        raise InputError(f"--{option} {text!r}: give whole numbers such as 1,5,10") from error
+        raise InputError(f"{option} {text!r}: give whole numbers such as 1,5,10") from error
 
 
 def _show(

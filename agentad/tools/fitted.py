@@ -14,7 +14,7 @@ Only safetensors and JSON; loading executes nothing from the folder.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from agentad import __version__
 from agentad.detectors.base import Detector, Floats, Scores, State
 from agentad.detectors.conformal import Calibration
 from agentad.errors import DetectorRefused, InputError
-from agentad.flow import Evidence, Plan, Step, Threshold
+from agentad.flow import Evidence, Plan, Step, Threshold, ToolCard
 from agentad.modalities.items import Items
 from agentad.modalities.shown import shown
 from agentad.store.arrays import load_state, save_state
@@ -87,9 +87,9 @@ class FittedDetector:
         return self.road.evidence(self, data, batch, scores)
 
 
-def make(step: Step) -> Any:
-    """The encoder or detector a step names, with the step's settings."""
-    card = load_cards()[step.tool]
+def make(step: Step, cards: Mapping[str, ToolCard] | None = None) -> Any:
+    """The tool a step names, with the step's settings. `cards` saves reading them again."""
+    card = (load_cards() if cards is None else cards)[step.tool]
     return resolve(card)(**check_params(card, step.params))
 
 

@@ -54,6 +54,18 @@ def test_equal_scores_share_a_rank_and_a_failure_is_last():
     assert best_of(list(found.values()), ("knn1", "gmm"), "auroc") == "knn1"
 
 
+def test_parts_of_fitting_are_summed():
+    rows = [_row("a", "new", 0.9, fit_s=2.0, head_s=1.5), _row("b", "new", 0.9, fit_s=1.0, head_s=0.5)]
+    found = summarise(rows, detectors=["new"], baselines=(), metrics=("auroc",), per_item=(), parts=("head_s",))
+    assert (found[0]["fit_s"], found[0]["head_s"]) == (3.0, 2.0)
+
+
+def test_the_best_is_so_over_all_its_entries():
+    means = {"one": (0.2, 0.9), "other": (0.6, 0.7), "none": (None, None)}
+    entries = [{"detector": name, "ap": value} for i in (0, 1) for name, value in ((n, v[i]) for n, v in means.items())]
+    assert best_of(entries, ("one", "other", "none"), "ap") == "other"
+
+
 def test_nothing_finished_is_said_and_not_computed():
     entry = _summary([{"dataset": "a", "detector": "new", "seed": 0, "error": "no"}], ["new"], ())["new"]
     assert entry == {

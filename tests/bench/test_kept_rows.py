@@ -25,6 +25,17 @@ def test_a_failure_is_kept_but_not_finished_and_a_later_row_replaces_it(tmp_path
     assert Kept(tmp_path / "rows.jsonl", "me").rows(["a"], ["knn1"], 1) == [ROW]
 
 
+def test_rows_with_other_shots_are_other_rows(tmp_path):
+    kept = Kept(tmp_path / "rows.jsonl", "me")
+    for shots in (5, 1):
+        kept.add({**ROW, "shots": shots})
+    again = Kept(tmp_path / "rows.jsonl", "me")
+    assert [row["shots"] for row in again.rows(["a"], ["knn1"], 1, (1, 5, 10))] == [1, 5]
+    assert again.finished("a", "knn1", 0, 5)
+    assert not again.finished("a", "knn1", 0, 10)
+    assert not again.finished("a", "knn1", 0)
+
+
 def test_rows_of_other_code_data_or_arguments_do_not_count(tmp_path):
     Kept(tmp_path / "rows.jsonl", "other").add(ROW)
     kept = Kept(tmp_path / "rows.jsonl", "me")

@@ -2,7 +2,8 @@ import pytest
 
 from agentad.errors import Infeasible, InputError
 from agentad.flow import Plan, Step
-from agentad.planning.rules import RulePlanner
+from agentad.planning.rules import RulePlanner, choose
+from agentad.planning.situation import Situation
 from agentad.tools.cards import check_params
 
 BANK = {"neighbours": 5, "size": 8000, "rare": 0.0, "pool": 4}
@@ -124,6 +125,52 @@ def test_an_option_wins_over_words(cards, asked, table):
 def test_generation_is_not_promised(cards, asked, table):
     plan = RulePlanner().plan(asked("generate fake fraud"), table(unlabelled=500), cards)
     assert "You mention “generate”: this version makes no anomalies, so the plan only detects." in plan.assumptions
+
+
+@pytest.mark.parametrize(
+    ("facts", "exclude", "tool", "why"),
+    [
+        (
+            {"normal": 300, "anomalous": 1},
+            (),
+            "guided-rows",
+            "Best for one to ten real anomalies and a hundred normal rows or more.",
+        ),
+        ({"normal": 300}, (), "neighbour-rows", "Best for no real anomaly at all, or very little time."),
+        ({"normal": 5, "anomalous": 4}, (), "neighbour-rows", "Best for no real anomaly at all, or very little time."),
+        (
+            {"normal": 300, "anomalous": 4},
+            ("guided-rows", "neighbour-rows"),
+            "smote-rows",
+            "Best for comparing with other generators; ten anomalies or more of few kinds. "
+            "It stands in for guided-rows, neighbour-rows, which you excluded.",
+        ),
+    ],
+)
+def test_a_generator_is_chosen_by_how_many_anomalies_there_are(cards, asked, table, facts, exclude, tool, why):
+    step = choose("generator", Situation(asked(exclude=exclude), table(**facts), cards), "normal")
+    assert step == Step(tool=tool, why=why)
+
+
+def test_a_generator_that_needs_anomalies_says_so(cards, asked, table):
+    with pytest.raises(Infeasible) as caught:
+        choose(
+            "generator", Situation(asked(exclude=("neighbour-rows", "uniform-rows")), table(normal=30), cards), "normal"
+        )
+    assert str(caught.value) == (
+        "no generator can be used on /data/set.csv (excluded: neighbour-rows, uniform-rows): "
+        "guided-rows needs labelled anomalies (at least 1), and there are 0; "
+        "smote-rows needs labelled anomalies (at least 1), and there are 0; "
+        "gaussian-rows needs labelled anomalies (at least 1), and there are 0; "
+        "add rows to learn from, or allow another tool"
+    )
+
+
+def test_where_there_is_no_tool_at_all_nothing_can_be_allowed(cards, asked, table):
+    detectors = {name: card for name, card in cards.items() if card.kind == "detector"}
+    with pytest.raises(Infeasible) as caught:
+        choose("generator", Situation(asked(), table(normal=30), detectors), "normal")
+    assert str(caught.value) == "there is no generator for rows; add a tool card"
 
 
 def test_nothing_left_after_exclusions_is_infeasible(cards, asked, table):
