@@ -29,8 +29,12 @@ class Method:
     learn: Callable[[Case], Fitted]
 
 
-def names(asked: str, modality: Modality, training: Training, always: Sequence[str]) -> tuple[str, ...]:
+def names(
+    asked: str, modality: Modality, training: Training, always: Sequence[str], on_request: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Names of the methods to run: those in `asked` (`a,b`, `all` or `default`), then the baselines in `always`.
+
+    Those `on_request` may be asked for and are not part of `all`.
 
     Raises:
         InputError: there is no such method, or it is not for this kind of training data.
@@ -40,7 +44,7 @@ def names(asked: str, modality: Modality, training: Training, always: Sequence[s
     wanted = [part.strip() for part in asked.split(",") if part.strip()]
     if wanted == [ALL]:
         wanted = [DEFAULT, *fitting]
-    allowed = list(dict.fromkeys([DEFAULT, *fitting, *always]))
+    allowed = list(dict.fromkeys([DEFAULT, *fitting, *always, *on_request]))
     for name in wanted:
         if name not in allowed:
             raise InputError(f"detector {name!r}: {_why_not(name, cards, training)}; there are {', '.join(allowed)}")
@@ -58,7 +62,7 @@ def _why_not(name: str, cards: Sequence[ToolCard], training: Training) -> str:
 
 
 def find(name: str, case: Case) -> Method:
-    """The method called `name`. A tool has the settings the plan gives it, else its card's."""
+    """The method called `name`, rather a baseline than a tool. A tool is set as the plan sets it, else by its card."""
     if name in baselines.BASELINES:
         return Method(None, False, name, lambda on: baselines.learn(name, on))
     plan = case.plan

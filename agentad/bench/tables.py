@@ -44,7 +44,8 @@ def bench_tables(
         protocol: `semi`: half of the normal rows to learn from, the others and all anomalies judged;
             `contaminated`: learn from all rows without their labels, and judge them all.
         seeds: 0 to `seeds` - 1, each another split.
-        detectors: `default` (what the rule planner chooses), names of tools separated by commas, or `all`.
+        detectors: `default` (what the rule planner chooses), names of tools separated by commas, or `all`. With
+            `pyod-engine` among them PyOD's automatic engine is one more baseline.
         max_rows: longer tables are thinned to about this many, each class by the same share.
         out: where finished rows are kept, by default in the folder of runs.
         progress: called with (what, done, total).
@@ -72,6 +73,7 @@ class Tables:
     def __init__(self, protocol: Protocol, max_rows: int) -> None:
         self.training: Training = "normal" if protocol == "semi" else "contaminated"
         self.baselines = baselines.installed()
+        self.on_request = baselines.on_request()
         self.options: dict[str, Any] = {"protocol": protocol, "max_rows": max_rows, "pyod": baselines.pyod_version()}
         self._max_rows = max_rows
 
