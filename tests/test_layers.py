@@ -44,7 +44,7 @@ HOMES = {
     "faiss": {"memory", "detectors"},
     "polars": {"modalities"},
     "pyarrow": {"modalities"},
-    "pyod": {"bench"},
+    "pyod": {"detectors", "bench"},
     "PIL": {"modalities", "backbones", "demo"},
     "pickle": set(),
     "joblib": set(),

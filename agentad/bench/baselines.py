@@ -1,29 +1,30 @@
-"""Classical methods over z-scored rows, each as its library makes it, with no setting chosen by looking at results."""
+"""Classical methods over z-scored rows, each as its library makes it, with no setting chosen by looking at results.
+
+Each is fitted once, and judges the rows it learned from as its library does. Tools on cards that make the same fits,
+such as `gaussian-mixture`, judge those rows by further fits, which is not what a baseline should be charged for.
+"""
 
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
 
-from sklearn.ensemble import IsolationForest
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import LocalOutlierFactor
 
+from agentad.bench import pyod_engine
 from agentad.bench.case import Case, Fitted
 from agentad.detectors.base import Floats, Ints, Scores
+from agentad.detectors.gaussian_mixture import mixed
+from agentad.detectors.isolation_forest import grown
 from agentad.detectors.memory_bank import MemoryBank
 from agentad.detectors.robust import scalings
 
 PYOD = "pyod.models.knn"
 LOF_NEIGHBOURS = 20
-GMM_COMPONENTS = 5
-GMM_RIDGE = 1e-3
-"""Added to variances of z-scored columns, so that columns that repeat each other leave the covariance invertible."""
+ENGINE = "pyod-engine"
 
 Learn = Callable[[Floats, Ints, int], Fitted]
 """From z-scored rows (n, d), their groups (n,) and a seed."""
@@ -41,7 +42,7 @@ def knn(neighbours: int) -> Learn:
 
 def isolation_forest(z: Floats, groups: Ints, seed: int) -> Fitted:
     """scikit-learn's, 100 trees."""
-    forest = IsolationForest(random_state=seed).fit(z)
+    forest = grown(z, seed=seed)
     return Fitted(Scores(-forest.score_samples(z)), lambda u: Scores(-forest.score_samples(u)))
 
 
@@ -53,10 +54,7 @@ def lof(z: Floats, groups: Ints, seed: int) -> Fitted:
 
 def gmm(z: Floats, groups: Ints, seed: int) -> Fitted:
     """Negative log-likelihood of a Gaussian mixture with full covariances, scikit-learn's."""
-    mixture = GaussianMixture(min(GMM_COMPONENTS, len(z)), reg_covar=GMM_RIDGE, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a mixture that still moves is a density all the same
-        mixture.fit(z)
+    mixture = mixed(z, seed=seed)
     return Fitted(Scores(-mixture.score_samples(z)), lambda u: Scores(-mixture.score_samples(u)))
 
 
@@ -73,17 +71,26 @@ BASELINES: dict[str, Learn] = {
     "lof": lof,
     "gmm": gmm,
     "pyod-knn": pyod_knn,
+    ENGINE: pyod_engine.engine,
 }
+"""By name. A name here wins over a tool's: `isolation-forest` is the same forest either way."""
 
 
 def installed() -> tuple[str, ...]:
-    """Names of the baselines that can run here: PyOD's needs the extra `bench`.
+    """Names of the baselines that always run, where they can: PyOD's needs the extra `bench`.
 
     PyOD is imported here, so that the second this takes is not counted as fitting.
     """
     with suppress(ModuleNotFoundError):
         import_module(PYOD)
-    return tuple(name for name in BASELINES if name != "pyod-knn" or PYOD in sys.modules)
+    return tuple(name for name in BASELINES if name != ENGINE and (name != "pyod-knn" or PYOD in sys.modules))
+
+
+def on_request() -> tuple[str, ...]:
+    """Names of the baselines that can run here and do so only when named: PyOD's engine, imported as above."""
+    with suppress(ModuleNotFoundError):
+        import_module(pyod_engine.MODULE)
+    return (ENGINE,) if pyod_engine.MODULE in sys.modules else ()
 
 
 def pyod_version() -> str | None:

@@ -49,7 +49,7 @@ class FewShot(Tables):
 
     def __init__(self, shots: tuple[int, ...], max_rows: int) -> None:
         super().__init__("semi", max_rows)
-        self.baselines = (UNSUPERVISED, FEW_REAL, CONTROL)
+        self.baselines, self.on_request = (UNSUPERVISED, FEW_REAL, CONTROL), ()
         self.shots: tuple[Shots, ...] = shots
         self.options = {"protocol": "few-shot", "shots": list(shots), "max_rows": max_rows}
         self._most = max(shots)

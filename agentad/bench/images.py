@@ -56,6 +56,7 @@ class Images(Suite):
     modality: Modality = "image"
     training: Training = "normal"
     baselines: tuple[str, ...] = ("memory-bank",)
+    on_request: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ("image_auroc", "image_ap", "f1max", "pixel_auroc", "pixel_ap", "aupro")
     per_item: tuple[str, ...] = ("ms_per_image", "encode_ms")
 

@@ -31,11 +31,18 @@ class Method:
 
 
 def names(
-    asked: str, modality: Modality, training: Training, always: Sequence[str], kind: Kind = "detector"
+    asked: str,
+    modality: Modality,
+    training: Training,
+    always: Sequence[str],
+    *,
+    kind: Kind = "detector",
+    on_request: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Names of the methods to run: those in `asked` (`a,b`, `all` or `default`), then the baselines in `always`.
 
-    Methods are the tools of one `kind`, the default and the baselines.
+    Methods are the tools of one `kind`, the default and the baselines. Those `on_request` may be asked for and are not
+    part of `all`.
 
     Raises:
         InputError: there is no such method, or it is not for this kind of training data.
@@ -45,7 +52,7 @@ def names(
     wanted = [part.strip() for part in asked.split(",") if part.strip()]
     if wanted == [ALL]:
         wanted = [DEFAULT, *fitting]
-    allowed = list(dict.fromkeys([DEFAULT, *fitting, *always]))
+    allowed = list(dict.fromkeys([DEFAULT, *fitting, *always, *on_request]))
     for name in wanted:
         if name not in allowed:
             raise InputError(f"detector {name!r}: {_why_not(name, cards, training)}; there are {', '.join(allowed)}")
@@ -63,7 +70,7 @@ def _why_not(name: str, cards: Sequence[ToolCard], training: Training) -> str:
 
 
 def find(name: str, case: Case) -> Method:
-    """The method called `name`. A tool has the settings the plan gives it, else its card's."""
+    """The method called `name`, rather a baseline than a tool. A tool is set as the plan sets it, else by its card."""
     if name in baselines.BASELINES:
         return Method(None, False, name, lambda: _learned(case, baselines.learn(name, case)))
     plan = case.plan

@@ -36,6 +36,8 @@ class Suite(Protocol):
     training: Training
     baselines: tuple[str, ...]
     """Methods that always run."""
+    on_request: tuple[str, ...] = ()
+    """Baselines that run when they are named."""
     metrics: tuple[str, ...]
     """Keys of a row; the first one ranks."""
     per_item: tuple[str, ...]
@@ -84,7 +86,15 @@ class Bench:
             raise InputError(f"seeds {seeds}: give at least 1")
         root = root.absolute()
         self._suite, self._root, self._seeds, self._progress = suite, root, seeds, progress
-        self._detectors = names(detectors, suite.modality, suite.training, suite.baselines, suite.kind)
+        self._detectors = names(
+            detectors,
+            suite.modality,
+            suite.training,
+            suite.baselines,
+            kind=suite.kind,
+            on_request=suite.on_request,
+        )
+        self._baselines = tuple(n for n in self._detectors if n in (*suite.baselines, *suite.on_request))
         self._datasets = suite.datasets(root)
         if not self._datasets:
             raise InputError(f"{shown(root)}: holds no data set for `bench {suite.name}`")
@@ -112,7 +122,7 @@ class Bench:
             **suite.options,
             "data": shown(self._root),
             "seeds": self._seeds,
-            "best_baseline": best_of(summary, suite.baselines, suite.metrics[0]),
+            "best_baseline": best_of(summary, self._baselines, suite.metrics[0]),
             "rows": rows,
             "summary": summary,
             "skipped": [{"path": name, "reason": reason} for name, reason in self._skipped.items()],
@@ -126,7 +136,7 @@ class Bench:
         found = summarise(
             [row for row in rows if row.get("shots") == shots],
             detectors=self._detectors,
-            baselines=suite.baselines,
+            baselines=self._baselines,
             metrics=suite.metrics,
             per_item=suite.per_item,
             parts=suite.parts,

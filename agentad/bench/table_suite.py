@@ -35,6 +35,7 @@ class Tables(Suite):
     def __init__(self, protocol: Literal["semi", "contaminated"], max_rows: int) -> None:
         self.training: Training = "normal" if protocol == "semi" else "contaminated"
         self.baselines = baselines.installed()
+        self.on_request = baselines.on_request()
         self.options: dict[str, Any] = {"protocol": protocol, "max_rows": max_rows, "pyod": baselines.pyod_version()}
         self._max_rows = max_rows
 

@@ -37,8 +37,9 @@ def bench_tables(
             `few-shot`: as `semi`, with a few anomalies to learn from and the others judged.
         shots: how many anomalies `few-shot` learns from, by default 1, 5 and 10. All are judged on the same rows.
         seeds: 0 to `seeds` - 1, each another split.
-        detectors: `default` (what the rule planner chooses), names of tools separated by commas, or `all`. In
-            `few-shot` these are generators, which invent anomalies for `few-label-head` to learn from.
+        detectors: `default` (what the rule planner chooses), names of tools separated by commas, or `all`. With
+            `pyod-engine` among them PyOD's automatic engine is one more baseline. In `few-shot` these are generators,
+            which invent anomalies for `few-label-head` to learn from.
         max_rows: longer tables are thinned to about this many, each class by the same share.
         out: where finished rows are kept, by default in the folder of runs.
         progress: called with (what, done, total).

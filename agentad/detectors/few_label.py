@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier
 
 from agentad.detectors.base import Floats, Scores, State
-from agentad.detectors.forest import Forest
+from agentad.detectors.forest import Forest, second_class_share
 from agentad.detectors.robust import Scaling, centre_and_spread, scalings
 from agentad.errors import InputError
 
@@ -75,7 +75,7 @@ class FewLabelHead:
             bootstrap=True,
             random_state=seed,
         ).fit(x, y, sample_weight=_weights(*counts))
-        self._forest = Forest.of(forest)
+        self._forest = Forest.of(forest.estimators_, second_class_share)
         share = _out_of_bag(self._forest, forest, x, counts[0])
         base = np.asarray(normal.scores.item, dtype=np.float64)
         centre, spread = centre_and_spread(base[:, None])
@@ -86,7 +86,7 @@ class FewLabelHead:
 
     def score(self, rows: Judged) -> Scores:
         """Scores (n,) of rows; the detector's contributions and expected rows stay as they are."""
-        item = self._fused(rows.scores.item, self._forest.share(self._features(rows)))
+        item = self._fused(rows.scores.item, self._forest.mean(self._features(rows)))
         return Scores(item, rows.scores.local, rows.scores.expected)
 
     def state(self) -> State:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -9,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats
+
+Tree = Any
+"""A fitted tree's `tree_`, for which scikit-learn has no public type."""
 
 _BATCH = 2048
 """Rows walked at once."""
@@ -29,12 +33,12 @@ class Forest:
     threshold: NDArray[np.float64]
     """(nodes,)"""
     value: NDArray[np.float64]
-    """(nodes,) share of the second class among what was learned from, in leaves."""
+    """(nodes,) what a row that ends there is told."""
 
     @classmethod
-    def of(cls, ensemble: Any) -> Self:
-        """The trees of a fitted two-class forest of scikit-learn."""
-        trees = [estimator.tree_ for estimator in ensemble.estimators_]
+    def of(cls, fitted: Sequence[Any], value: Callable[[Tree], NDArray[np.float64]]) -> Self:
+        """The fitted trees of one of scikit-learn's forests. `value`: what each node (nodes,) of a tree tells."""
+        trees = [estimator.tree_ for estimator in fitted]
         counts = [tree.node_count for tree in trees]
         root = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int32)
         joined = {"left": [], "right": [], "feature": [], "threshold": [], "value": []}  # type: dict[str, list[Any]]
@@ -45,19 +49,18 @@ class Forest:
             joined["right"].append(np.where(leaf, own, tree.children_right + first))
             joined["feature"].append(np.where(leaf, 0, tree.feature))
             joined["threshold"].append(tree.threshold)
-            shares = tree.value[:, 0, :]
-            joined["value"].append((shares / shares.sum(axis=1, keepdims=True))[:, 1])
+            joined["value"].append(value(tree))
         whole = {name: np.concatenate(parts) for name, parts in joined.items()}
         index = {name: whole[name].astype(np.int32) for name in ("left", "right", "feature")}
         return cls(root=root, threshold=whole["threshold"], value=whole["value"], **index)
 
-    def share(self, x: Floats) -> NDArray[np.float64]:
-        """Mean over the trees of the second class's share in the leaf of each row x (n, d): (n,), in [0, 1]."""
+    def mean(self, x: Floats) -> NDArray[np.float64]:
+        """Mean over the trees of the value of the leaf that each row x (n, d) ends in: (n,)."""
         rows = np.ascontiguousarray(x, dtype=np.float32)
-        parts = [self._share(rows[at : at + _BATCH]) for at in range(0, len(rows), _BATCH)]
+        parts = [self._mean(rows[at : at + _BATCH]) for at in range(0, len(rows), _BATCH)]
         return np.concatenate(parts) if parts else np.zeros(0)
 
-    def _share(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _mean(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
         total = np.zeros(len(x))
         for leaves in self.leaves(x):
             total += self.value[leaves]  # tree by tree: the order of addition is scikit-learn's
@@ -80,3 +83,9 @@ class Forest:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything, for safetensors."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def second_class_share(tree: Tree) -> NDArray[np.float64]:
+    """(nodes,) share of the second class among what a two-class tree has learned from."""
+    shares = tree.value[:, 0, :]
+    return np.asarray((shares / shares.sum(axis=1, keepdims=True))[:, 1])

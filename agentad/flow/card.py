@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from agentad.flow.base import Noun
 from agentad.flow.plan import Value
 from agentad.flow.profile import Modality
@@ -32,6 +34,8 @@ class Requires(Noun):
     """Fewest real anomalies to learn from."""
     weights: str | None = None
     """Pretrained weights it needs (`agentad models list`)."""
+    package: str | None = Field(default=None, pattern=r"^[a-z]\w*$")
+    """Python package it needs, which the extra of the same name installs."""
 
 
 class ToolCard(Noun):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Literal
 
 from agentad.errors import Infeasible, InputError
@@ -111,6 +112,9 @@ class Situation:
             return f"{card.name} needs labelled anomalies (at least {needs.anomalies}), and there {_are(there)}"
         if not self.has_weights(card):
             return f"{card.name} needs the pretrained weights {needs.weights}, and they are not on this machine"
+        if needs.package is not None and find_spec(needs.package) is None:
+            way_out = f"pip install 'agentad[{needs.package}]'"
+            return f"{card.name} needs the package {needs.package}, and it is not installed (`{way_out}`)"
         return None
 
 

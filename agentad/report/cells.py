@@ -37,11 +37,15 @@ class Grid:
 
 
 def grid(items: Sequence[flow.ScoredItem], rows: Mapping[str, Mapping[str, str]]) -> Grid:
-    """The columns with the largest total share over `items`, largest first, and each item's cells in them."""
+    """The columns with the largest total share over `items`, largest first, and each item's cells in them.
+
+    The first columns of the rows where nothing is known of what drove a score.
+    """
     total: dict[str, float] = {}
     for driver in (d for i in items for d in drivers(i)):
         total[driver.column] = total.get(driver.column, 0.0) + driver.share
-    columns = tuple(sorted(total, key=lambda c: (-total[c], c))[:COLUMNS])
+    by_share = sorted(total, key=lambda c: (-total[c], c))
+    columns = tuple((by_share or list(next(iter(rows.values()), {})))[:COLUMNS])
     cells = {i.id: tuple(_cell(i, c, rows.get(i.id, {})) for c in columns) for i in items}
     return Grid(columns, cells, {i.id: _others(i, columns) for i in items})
 

@@ -46,6 +46,7 @@ def render(report: flow.Report, items: Sequence[flow.ScoredItem], exhibits: Exhi
         answer=_answer(report, items, shown),
         warnings=words.warnings(report),
         groups=_groups(picked, report, shown),
+        explained=not items or any(item.evidence for item in items),
         anchors={name: f"item-{n}" for n, name in enumerate(picked.ids, 1)},
         chart=chart(_scores(report, items, shown), report.threshold.value),
         metrics=_metrics(report),

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from agentad import __version__
 from agentad.detectors.base import Detector, Floats, Scores, State
 from agentad.detectors.conformal import Calibration
-from agentad.errors import DetectorRefused, InputError
+from agentad.errors import DetectorRefused, InputError, MissingExtra
 from agentad.flow import Evidence, Plan, Step, Threshold, ToolCard
 from agentad.modalities.items import Items
 from agentad.modalities.shown import shown
@@ -157,6 +157,7 @@ def load(folder: Path) -> FittedDetector:
 
     Raises:
         DetectorRefused: not a detector, damaged, or made by a version this one does not understand.
+        MissingExtra: it needs an optional package that is not installed.
     """
     document = _manifest(folder)
     try:
@@ -170,6 +171,8 @@ def load(folder: Path) -> FittedDetector:
         )
         level, ids = float(settings["local_level"]), tuple(map(str, settings["train_ids"]))
         _try_out(scorer, road(plan.modality).blank(encoder))
+    except MissingExtra:  # nothing is wrong with the detector
+        raise
     except _DAMAGE as error:
         reason = shown(f"{type(error).__name__}: {error}")
         raise DetectorRefused(

@@ -3,7 +3,7 @@ import warnings
 import numpy as np
 import pytest
 
-from agentad.bench import baselines
+from agentad.bench import baselines, pyod_engine
 
 
 @pytest.mark.parametrize("name", baselines.installed())
@@ -27,7 +27,9 @@ def test_knn_by_hand():
     np.testing.assert_allclose(fitted.score(np.array([[5.0], [1.0]], np.float32)).item * unit, [2, 0], rtol=1e-5)
 
 
-def test_without_pyod_its_baseline_is_not_offered(monkeypatch):
+def test_without_pyod_its_baselines_are_not_offered(monkeypatch):
     monkeypatch.setattr(baselines, "PYOD", "pyod_is_not_here")
+    monkeypatch.setattr(pyod_engine, "MODULE", "pyod_is_not_here_either")
     assert "pyod-knn" not in baselines.installed()
     assert "knn1" in baselines.installed()
+    assert baselines.on_request() == ()

@@ -43,6 +43,11 @@ def test_all_is_the_default_and_every_card_that_fits():
     assert names("all", "table", "normal", ["knn1"]) == ("default", *fitting, "knn1")
 
 
+def test_a_name_that_a_baseline_and_a_tool_share_is_the_baseline(tables):
+    found = bench_tables(tables / "far.npz", detectors="isolation-forest")
+    assert [row["tool"] for row in found["rows"] if row["detector"] == "isolation-forest"] == [None]
+
+
 def test_default_is_what_the_rules_choose_and_costs_what_it_costs(tables):
     semi, mixed = (bench_tables(tables, protocol=p) for p in ("semi", "contaminated"))
     assert {row["tool"] for row in semi["rows"] if row["detector"] == "default"} == {"empirical-denoiser"}

@@ -173,12 +173,28 @@ def test_where_there_is_no_tool_at_all_nothing_can_be_allowed(cards, asked, tabl
     assert str(caught.value) == "there is no generator for rows; add a tool card"
 
 
-def test_nothing_left_after_exclusions_is_infeasible(cards, asked, table):
+def test_rows_that_may_be_anomalies_are_left_to_the_forest_in_the_end(cards, asked, table):
+    without = asked("1 % false alarms", exclude=("memory-bank", "self-cleaning"))
+    plan = RulePlanner().plan(without, table(unlabelled=500), cards)
+    assert (plan.detector.tool, plan.baselines) == ("isolation-forest", ())
+
+
+def test_a_tool_whose_package_is_not_installed_is_passed_over(cards, asked, table):
+    needs = cards["pyod"].requires.model_copy(update={"package": "not_installed_here"})
+    absent = {"pyod": cards["pyod"].model_copy(update={"requires": needs}), "table-encoder": cards["table-encoder"]}
     with pytest.raises(Infeasible) as caught:
-        RulePlanner().plan(
-            asked("without diffusion", exclude=("memory-bank", "self-cleaning")), table(unlabelled=500), cards
-        )
-    excluded = sorted({"memory-bank", "self-cleaning", *(card.name for card in cards.values() if card.diffusion)})
+        RulePlanner().plan(asked(), table(unlabelled=500), absent)
+    assert str(caught.value) == (
+        "no detector can be used on /data/set.csv: pyod needs the package not_installed_here, and it is not installed "
+        "(`pip install 'agentad[not_installed_here]'`); add rows to learn from, or allow another tool"
+    )
+
+
+def test_nothing_left_after_exclusions_is_infeasible(cards, asked, table):
+    named = ("gaussian-mixture", "isolation-forest", "local-outlier-factor", "memory-bank", "pyod", "self-cleaning")
+    with pytest.raises(Infeasible) as caught:
+        RulePlanner().plan(asked("without diffusion", exclude=named), table(unlabelled=500), cards)
+    excluded = sorted({*named, *(card.name for card in cards.values() if card.diffusion)})
     assert str(caught.value) == f"no detector for rows is left without {', '.join(excluded)}; allow one of them"
 
 

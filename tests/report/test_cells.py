@@ -30,5 +30,9 @@ def test_further_drivers_are_said_in_words_unless_minor() -> None:
     assert g.others == {"0": "x is x!, expected x? (10 %)", "1": ""}
 
 
-def test_rows_without_evidence_have_no_columns() -> None:
+def test_rows_without_evidence_show_their_first_columns() -> None:
+    values = {f"c{i}": str(i) for i in range(COLUMNS + 2)}
+    g = grid([row("0")], {"0": values})
+    assert g.columns == tuple(f"c{i}" for i in range(COLUMNS))
+    assert g.cells == {"0": tuple(Cell(str(i)) for i in range(COLUMNS))}
     assert grid([row("0")], {}).columns == ()

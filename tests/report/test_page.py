@@ -114,6 +114,18 @@ def test_driving_cells_show_actual_expected_and_share(new_report: Callable[..., 
     assert "row 37 flagged score 8.25 · p 0.0049 9.7expected 1.283 %" in Page(html).text
 
 
+def test_a_detector_that_names_no_columns_shows_plain_rows(new_table_run: Callable[..., Run]) -> None:
+    report, items, shown = new_table_run()
+    plain = [item.model_copy(update={"evidence": ()}) for item in items]
+    page = Page(render(report, plain, shown))
+    assert (
+        "This detector does not say which columns drove a score; each row is shown by its first columns." in page.text
+    )
+    assert "Shaded cells" not in page.text
+    assert [td for td in page.having("td") if td.get("class") == "hot"] == []
+    assert [td for td in page.having("td") if td.get("class") == "quiet"] != []
+
+
 def test_regions_are_said_in_words(images: Run) -> None:
     text = Page(render(*images)).text
     assert "upper left, 120 × 90 px, 2 % of the image; peak 4.25; nearest normal patch in train/good/013.png" in text

@@ -6,6 +6,7 @@ import pytest
 from agentad.detectors.denoising_reconstruction import DenoisingReconstruction
 from agentad.detectors.diffusion_time import DiffusionTime
 from agentad.detectors.empirical_denoiser import EmpiricalDenoiser
+from agentad.detectors.isolation_forest import IsolationForest
 from agentad.modalities.table import TableEncoder
 from agentad.tools import tables
 
@@ -46,5 +47,6 @@ def test_without_a_memory_the_denoised_row_is_expected(curve):
     assert {(d.low, d.high, d.partner) for row in found for d in row} == {(None, None, None)}
 
 
-def test_without_contributions_there_is_no_evidence(curve):
-    assert explained(curve, DiffusionTime(steps=5, width=8), np.arange(3)) == [()] * 3
+@pytest.mark.parametrize("scorer", [DiffusionTime(steps=5, width=8), IsolationForest(trees=5)])
+def test_without_contributions_there_is_no_evidence(curve, scorer):
+    assert explained(curve, scorer, np.arange(3)) == [()] * 3
