@@ -25,7 +25,7 @@ LIMIT = 1e15
 _SPARE = 4
 """Extra rows on the shortlist, so that cancellation does not decide who is on it."""
 _WIDEST_FIRST_LOOK = 64
-"""Members of its own group that a query is first expected to meet."""
+"""Members of its own group that a query is expected to meet; where it meets more, it is searched for without them."""
 _BATCH = 8192
 
 
@@ -80,27 +80,40 @@ class Neighbours:
         return distances, indices
 
     def _search_batch(self, q: Floats32, k: int, leave_out: NDArray[Any] | None) -> tuple[Floats32, Ids]:
-        n = len(self)
-        look = k + _SPARE + (min(self._largest_group, _WIDEST_FIRST_LOOK) if leave_out is not None else 0)
-        distances, indices = self._nearest(q, min(look, n), leave_out)
-        while look < n and (short := np.flatnonzero(~np.isfinite(distances[:, : k + 1]).all(axis=1))).size:
-            # a group fills these shortlists: look further for those rows alone
-            look = min(2 * look, n)
-            wider = self._nearest(q[short], look, None if leave_out is None else leave_out[short])
-            width = distances.shape[1]
-            distances[short], indices[short] = wider[0][:, :width], wider[1][:, :width]
+        look = min(k + _SPARE, len(self))
+        if leave_out is None:
+            distances, indices = self._measured(q, self._index.search(q - self._centre, look)[1])
+            return distances[:, :k], indices[:, :k]
+        if self._groups is None:
+            raise InputError("references have no groups; give `groups` to leave some out")
+        wide = min(look + min(self._largest_group, _WIDEST_FIRST_LOOK), len(self))
+        found = self._index.search(q - self._centre, wide)[1]
+        distances, indices = self._measured(q, np.where(self._groups[found] == leave_out[:, None], -1, found))
+        distances, indices = distances[:, :look], indices[:, :look]
+        short = np.flatnonzero(~np.isfinite(distances).all(axis=1)) if wide < len(self) else np.zeros(0, np.int64)
+        for group in np.unique(leave_out[short]):  # a large group fills these shortlists: search without it
+            rows = short[leave_out[short] == group]
+            distances[rows], indices[rows] = self._without(group, q[rows], look)
         return distances[:, :k], indices[:, :k]
 
-    def _nearest(self, q: Floats32, look: int, leave_out: NDArray[Any] | None) -> tuple[Floats32, Ids]:
-        indices = self._index.search(q - self._centre, look)[1]
+    def _without(self, group: Any, q: Floats32, look: int) -> tuple[Floats32, Ids]:
+        """Distances (m, look) to and indices of the nearest references that are not of `group`."""
+        others = np.flatnonzero(self._groups != group)
+        indices = np.full((len(q), look), -1, dtype=np.int64)
+        if len(others):
+            index = faiss.IndexFlatL2(q.shape[1])
+            index.add(self.references[others] - self._centre)
+            found = index.search(q - self._centre, min(look, len(others)))[1]
+            indices[:, : found.shape[1]] = others[found]
+        return self._measured(q, indices)
+
+    def _measured(self, q: Floats32, indices: Ids) -> tuple[Floats32, Ids]:
+        """Shortlisted references (m, l), -1 for none, by distances taken again: nearest first, ties by index."""
         squared = np.empty(indices.shape, dtype=np.float32)
-        pointers = (faiss.swig_ptr(a) for a in (squared, q, self.references, indices))
-        faiss.fvec_L2sqr_by_idx(*pointers, q.shape[1], len(q), look)  # type: ignore[attr-defined]  # only in SWIG
-        if leave_out is not None:
-            if self._groups is None:
-                raise InputError("references have no groups; give `groups` to leave some out")
-            own = self._groups[indices] == leave_out[:, None]
-            squared[own], indices[own] = np.inf, -1
+        known = np.maximum(indices, 0)
+        pointers = (faiss.swig_ptr(a) for a in (squared, q, self.references, known))
+        faiss.fvec_L2sqr_by_idx(*pointers, q.shape[1], len(q), indices.shape[1])  # type: ignore[attr-defined]  # only in SWIG
+        squared[indices < 0] = np.inf
         order = np.lexsort((indices, squared), axis=1)
         return np.sqrt(np.take_along_axis(squared, order, 1)), np.take_along_axis(indices, order, 1)
 
