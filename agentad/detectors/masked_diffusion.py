@@ -25,13 +25,13 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agentad.detectors.base import Floats, Ints, Scores, State
+from agentad.detectors.base import Floats, Ints, Scores
+from agentad.detectors.learned_rows import LearnedRows
 from agentad.detectors.robust import as_float32
-from agentad.detectors.row_networks import Budget, RowNetworks
 from agentad.diffusion.denoisers import MlpDenoiser
-from agentad.diffusion.edm import Edm
 from agentad.diffusion.sampling import ddim
 
 SIGMAS = (5.0, 1.5, 0.5, 0.15)
@@ -44,7 +44,7 @@ _HIDE = (0.1, 0.6)
 """Share of the columns that is hidden from the network while it learns, drawn uniformly for each row."""
 
 
-class MaskedDiffusion:
+class MaskedDiffusion(LearnedRows):
     """Mean over columns of the squared imputation error, in units of the usual one. Encoded rows are (n, d), unscaled.
 
     Args:
@@ -56,8 +56,6 @@ class MaskedDiffusion:
         seconds: CPU seconds of training in all, at most; 0 for no limit. What it ends depends on the machine.
     """
 
-    held_out: Scores
-
     def __init__(
         self,
         *,
@@ -68,13 +66,9 @@ class MaskedDiffusion:
         folds: int = 2,
         seconds: float = 0.0,
     ) -> None:
+        super().__init__(width=width, steps=steps, folds=folds, seconds=seconds)
         self.blocks = blocks
         self.draws = draws
-        self.width = width
-        self.steps = steps
-        self.folds = folds
-        self.seconds = seconds
-        self._edm = Edm()
 
     def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0) -> Self:
         """Learn to fill in columns of the rows x (n, d), NaN where missing, and how well that goes on unseen rows.
@@ -87,10 +81,7 @@ class MaskedDiffusion:
         self._block = torch.randperm(dim, generator=generator) % min(self.blocks, dim)
         half = torch.randn(self.draws // 2, dim, generator=generator)
         self._noise = torch.cat([half, -half])
-        budget = Budget(self.steps, self.seconds)
-        self._rows, fold = RowNetworks.learn(
-            x, groups, folds=self.folds, seed=seed, build=self._build, loss=self._loss, budget=budget
-        )
+        fold = self._learn(x, groups, seed)
         squares, filled = self._rows.held_out(x, fold, self._squares)
         there = np.isfinite(x)
         self._usual: Floats = np.maximum((squares * there).sum(axis=0) / np.maximum(there.sum(axis=0), 1), _FLOOR)
@@ -145,24 +136,12 @@ class MaskedDiffusion:
                 filled += end * hidden / len(self._noise)
         return (filled - u) ** 2, filled
 
-    def state(self) -> State:
-        """The denoisers, the blocks, the noise, and the usual errors."""
-        own = {"block": self._block.numpy(), "noise": self._noise.numpy(), "usual": self._usual}
-        return State({**self._rows.arrays(), **own}, self.settings())
+    def _kept(self) -> dict[str, NDArray[Any]]:
+        return {"block": self._block.numpy(), "noise": self._noise.numpy(), "usual": self._usual}
 
-    def settings(self) -> dict[str, Any]:
-        """The constructor's parameters."""
-        names = ("blocks", "draws", "width", "steps", "folds", "seconds")
-        return {name: getattr(self, name) for name in names}
-
-    @classmethod
-    def restore(cls, state: State) -> Self:
-        """The detector that `state` came from, without `held_out`."""
-        self = cls(**state.settings)
-        self._rows = RowNetworks.restore(state.arrays, self._build)
-        self._block, self._noise = (torch.from_numpy(state.arrays[name].copy()) for name in ("block", "noise"))
-        self._usual = state.arrays["usual"]
-        return self
+    def _recall(self, arrays: dict[str, NDArray[Any]]) -> None:
+        self._block, self._noise = (torch.from_numpy(arrays[name].copy()) for name in ("block", "noise"))
+        self._usual = arrays["usual"]
 
 
 class VisibleDenoiser(nn.Module):
