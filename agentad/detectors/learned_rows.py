@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from agentad.detectors.base import Floats, Ints, Scores, State
 from agentad.detectors.moves import MoveScale
+from agentad.detectors.robust import Scaling
 from agentad.detectors.row_networks import Budget, RowNetworks
 from agentad.diffusion.denoisers import MlpDenoiser
 from agentad.diffusion.edm import Edm
@@ -38,11 +39,18 @@ class LearnedRows:
         self.seconds = seconds
         self._edm = Edm()
 
-    def _learn(self, x: Floats, groups: Ints | None, seed: int) -> Ints:
+    def _learn(self, x: Floats, groups: Ints | None, seed: int, scaling: Scaling | None = None) -> Ints:
         """Learn the networks, and return the fold (n,) of each row: network k has not seen fold k nor its groups."""
         budget = Budget(self.steps, self.seconds)
         self._rows, fold = RowNetworks.learn(
-            x, groups, folds=self.folds, seed=seed, build=self._build, loss=self._loss, budget=budget
+            x,
+            groups,
+            folds=self.folds,
+            seed=seed,
+            build=self._build,
+            loss=self._loss,
+            budget=budget,
+            scaling=scaling,
         )
         return fold
 
