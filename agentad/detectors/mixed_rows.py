@@ -16,6 +16,7 @@ NO, YES, OTHER = range(3)
 """Levels of a category with one encoded column. A value that is neither, though training had no such, is `OTHER`."""
 
 MANY = 200
+"""Categories with one encoded column, up to which they are categories."""
 
 
 @dataclass(frozen=True)
