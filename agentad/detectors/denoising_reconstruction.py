@@ -16,13 +16,11 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agentad.detectors.base import Floats, Ints, Scores, State
-from agentad.detectors.moves import MoveScale
-from agentad.detectors.row_networks import Budget, RowNetworks
-from agentad.diffusion.denoisers import MlpDenoiser
-from agentad.diffusion.edm import Edm
+from agentad.detectors.base import Floats, Ints
+from agentad.detectors.learned_rows import LearnedMoves
 from agentad.diffusion.sampling import ddim
 
 LEVELS = (0.5, 1.0, 2.0)
@@ -31,7 +29,7 @@ SIGMA_LOW = 0.1
 """Level of the last denoising step."""
 
 
-class DenoisingReconstruction:
+class DenoisingReconstruction(LearnedMoves):
     """Σ over noise levels of the reconstruction error, each on the scale of held-out rows. Rows are (n, d), unscaled.
 
     Args:
@@ -43,8 +41,6 @@ class DenoisingReconstruction:
         seconds: CPU seconds of training in all, at most; 0 for no limit. What it ends depends on the machine.
     """
 
-    held_out: Scores
-
     def __init__(
         self,
         *,
@@ -55,13 +51,9 @@ class DenoisingReconstruction:
         folds: int = 2,
         seconds: float = 0.0,
     ) -> None:
+        super().__init__(width=width, steps=steps, folds=folds, seconds=seconds)
         self.draws = draws
         self.denoising_steps = denoising_steps
-        self.width = width
-        self.steps = steps
-        self.folds = folds
-        self.seconds = seconds
-        self._edm = Edm()
 
     def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0) -> Self:
         """Learn the denoisers from the rows x (n, d), and how well they rebuild rows they have not seen.
@@ -71,25 +63,10 @@ class DenoisingReconstruction:
         """
         half = torch.randn(self.draws // 2, x.shape[1], generator=torch.Generator().manual_seed(seed))
         self._noise = torch.cat([half, -half])
-        budget = Budget(self.steps, self.seconds)
-        self._rows, fold = RowNetworks.learn(
-            x, groups, folds=self.folds, seed=seed, build=self._build, loss=self._edm.loss, budget=budget
-        )
-        errors, rebuilt = self._rows.held_out(x, fold, self._errors)
-        self._scale = MoveScale.of(errors)
-        self.held_out = self._scale.scores(errors, rebuilt, self._rows.scaling)
-        return self
-
-    def score(self, x: Floats) -> Scores:
-        """Scores of rows (m, d), each column's contribution, and the mean rebuilt row."""
-        moves, denoised = self._rows.mean(x, self._errors)
-        return self._scale.scores(moves, denoised, self._rows.scaling)
-
-    def _build(self, dim: int) -> nn.Module:
-        return MlpDenoiser(dim, width=self.width)
+        return super().fit(x, groups=groups, seed=seed)
 
     @torch.inference_mode()
-    def _errors(self, network: nn.Module, u: Tensor) -> tuple[Tensor, ...]:
+    def _moves(self, network: nn.Module, u: Tensor) -> tuple[Tensor, ...]:
         """Root mean square errors over the draws, by level and column (m, l, d), and the mean rebuilt row (m, d)."""
         errors, rebuilt = [], torch.zeros_like(u)
         for level in LEVELS:
@@ -102,21 +79,9 @@ class DenoisingReconstruction:
             errors.append(square.sqrt())
         return torch.stack(errors, dim=1), rebuilt
 
-    def state(self) -> State:
-        """The denoisers, the noise, and what is usual for the errors."""
-        arrays = {**self._rows.arrays(), **self._scale.arrays(), "noise": self._noise.numpy()}
-        return State(arrays, self.settings())
+    def _kept(self) -> dict[str, NDArray[Any]]:
+        return {**super()._kept(), "noise": self._noise.numpy()}
 
-    def settings(self) -> dict[str, Any]:
-        """The constructor's parameters."""
-        names = ("draws", "denoising_steps", "width", "steps", "folds", "seconds")
-        return {name: getattr(self, name) for name in names}
-
-    @classmethod
-    def restore(cls, state: State) -> Self:
-        """The detector that `state` came from, without `held_out`."""
-        self = cls(**state.settings)
-        self._noise = torch.from_numpy(state.arrays["noise"].copy())
-        self._rows = RowNetworks.restore(state.arrays, self._build)
-        self._scale = MoveScale(state.arrays["median"], state.arrays["spread"])
-        return self
+    def _recall(self, arrays: dict[str, NDArray[Any]]) -> None:
+        super()._recall(arrays)
+        self._noise = torch.from_numpy(arrays["noise"].copy())

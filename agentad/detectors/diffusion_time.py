@@ -15,19 +15,19 @@ with fewer steps of a one-cycle schedule, and averaged over folds.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
-from agentad.detectors.base import Floats, Ints, Scores, State
-from agentad.detectors.row_networks import Budget, RowNetworks
+from agentad.detectors.base import Floats, Ints, Scores
+from agentad.detectors.learned_rows import LearnedRows
 
 T = 400
 BINS = 7
 
 
-class DiffusionTime:
+class DiffusionTime(LearnedRows):
     """The expected diffusion-time bin, 0 to 6. Encoded rows are (n, d), unscaled.
 
     Args:
@@ -37,13 +37,8 @@ class DiffusionTime:
         seconds: CPU seconds of training in all, at most; 0 for no limit. What it ends depends on the machine.
     """
 
-    held_out: Scores
-
     def __init__(self, *, width: int = 128, steps: int = 600, folds: int = 2, seconds: float = 0.0) -> None:
-        self.width = width
-        self.steps = steps
-        self.folds = folds
-        self.seconds = seconds
+        super().__init__(width=width, steps=steps, folds=folds, seconds=seconds)
 
     def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0) -> Self:
         """Learn the classifiers from the rows x (n, d), and score those each has not seen.
@@ -51,10 +46,7 @@ class DiffusionTime:
         Raises:
             InputError: fewer than two groups.
         """
-        budget = Budget(self.steps, self.seconds)
-        self._rows, fold = RowNetworks.learn(
-            x, groups, folds=self.folds, seed=seed, build=self._build, loss=bin_loss, budget=budget
-        )
+        fold = self._learn(x, groups, seed)
         self.held_out = Scores(self._rows.held_out(x, fold, _expected_bin)[0])
         return self
 
@@ -65,20 +57,12 @@ class DiffusionTime:
     def _build(self, dim: int) -> nn.Module:
         return TimeClassifier(dim, width=self.width)
 
-    def state(self) -> State:
-        """The classifiers."""
-        return State(self._rows.arrays(), self.settings())
-
-    def settings(self) -> dict[str, Any]:
-        """The constructor's parameters."""
-        return {name: getattr(self, name) for name in ("width", "steps", "folds", "seconds")}
-
-    @classmethod
-    def restore(cls, state: State) -> Self:
-        """The detector that `state` came from, without `held_out`."""
-        self = cls(**state.settings)
-        self._rows = RowNetworks.restore(state.arrays, self._build)
-        return self
+    def _loss(self, network: nn.Module, u: Tensor, generator: torch.Generator) -> Tensor:
+        """Cross-entropy of the bin that a random time of each row u (n, d) is in."""
+        t = torch.randint(T, (len(u),), generator=generator)
+        noise = torch.randn(u.shape, generator=generator)
+        noisy = u + _sigma()[t].to(u.device)[:, None] * noise.to(u.device)
+        return nn.functional.cross_entropy(network(noisy), (t * BINS // T).to(u.device))
 
 
 class TimeClassifier(nn.Module):
@@ -97,14 +81,6 @@ class TimeClassifier(nn.Module):
         h = h + nn.functional.relu(self.outer(nn.functional.relu(self.inner(h))))
         logits: Tensor = self.leave(h)
         return logits
-
-
-def bin_loss(network: nn.Module, x: Tensor, generator: torch.Generator) -> Tensor:
-    """Cross-entropy of the bin that a random time of each row x (n, d) is in."""
-    t = torch.randint(T, (len(x),), generator=generator)
-    noise = torch.randn(x.shape, generator=generator)
-    noisy = x + _sigma()[t].to(x.device)[:, None] * noise.to(x.device)
-    return nn.functional.cross_entropy(network(noisy), (t * BINS // T).to(x.device))
 
 
 def _sigma() -> Tensor:

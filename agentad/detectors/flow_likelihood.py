@@ -15,12 +15,12 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agentad.detectors.base import Floats, Ints, Scores, State
-from agentad.detectors.row_networks import Budget, RowNetworks, scale
-from agentad.diffusion.denoisers import MlpDenoiser
-from agentad.diffusion.edm import Edm
+from agentad.detectors.learned_rows import LearnedRows
+from agentad.detectors.row_networks import scale
 from agentad.diffusion.likelihood import Denoise, Flow, Prior, exact, log_likelihood, log_likelihood_error, random_signs
 
 EXACT = 32
@@ -31,7 +31,7 @@ _AT_ONCE = 256
 """Rows integrated together: each takes as many copies of the network's activations as there are probes."""
 
 
-class FlowLikelihood:
+class FlowLikelihood(LearnedRows):
     """−ln p(x) / d by the probability-flow ODE. Encoded rows are (n, d), unscaled.
 
     Args:
@@ -42,7 +42,6 @@ class FlowLikelihood:
         seconds: CPU seconds of training in all, at most; 0 for no limit. What it ends depends on the machine.
     """
 
-    held_out: Scores
     error: float
     """Numerical error of the score, root mean square over held-out rows: steps and, if any, probes. Not how well the
     density was learned."""
@@ -50,12 +49,8 @@ class FlowLikelihood:
     def __init__(
         self, *, ode_steps: int = 8, width: int = 64, steps: int = 600, folds: int = 2, seconds: float = 0.0
     ) -> None:
+        super().__init__(width=width, steps=steps, folds=folds, seconds=seconds)
         self.ode_steps = ode_steps
-        self.width = width
-        self.steps = steps
-        self.folds = folds
-        self.seconds = seconds
-        self._edm = Edm()
         self._flow = Flow(sigma_low=0.1, sigma_high=5.0, steps=ode_steps)
 
     def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0) -> Self:
@@ -67,10 +62,7 @@ class FlowLikelihood:
         dim = x.shape[1]
         signs = random_signs(PROBES, dim, torch.Generator().manual_seed(seed))
         self._probes = exact(dim) if dim <= EXACT else signs
-        budget = Budget(self.steps, self.seconds)
-        self._rows, fold = RowNetworks.learn(
-            x, groups, folds=self.folds, seed=seed, build=self._build, loss=self._edm.loss, budget=budget
-        )
+        fold = self._learn(x, groups, seed)
         u = scale(self._rows.scaling, x)
         self._prior = Prior(u.mean(dim=0), torch.cov(u.T, correction=0).reshape(dim, dim))
         self.held_out = Scores(self._rows.held_out(x, fold, self._surprise)[0])
@@ -82,9 +74,6 @@ class FlowLikelihood:
     def score(self, x: Floats) -> Scores:
         """Scores of rows (m, d)."""
         return Scores(self._rows.mean(x, self._surprise)[0])
-
-    def _build(self, dim: int) -> nn.Module:
-        return MlpDenoiser(dim, width=self.width)
 
     def _surprise(self, network: nn.Module, u: Tensor) -> tuple[Tensor, ...]:
         return (-self._by_parts(log_likelihood, network, u),)
@@ -101,27 +90,25 @@ class FlowLikelihood:
             parts.append(found[0] if isinstance(found, tuple) else found)
         return torch.cat(parts) / u.shape[1]
 
+    def _kept(self) -> dict[str, NDArray[Any]]:
+        prior = {"mean": self._prior.mean.numpy(), "covariance": self._prior.covariance.numpy()}
+        return {**prior, "probes": self._probes.numpy()}
+
+    def _recall(self, arrays: dict[str, NDArray[Any]]) -> None:
+        mean, covariance, self._probes = (
+            torch.from_numpy(arrays[name].copy()) for name in ("mean", "covariance", "probes")
+        )
+        self._prior = Prior(mean, covariance)
+
     def state(self) -> State:
         """The denoisers, the prior, the probes, and the error in the settings."""
-        arrays = {
-            **self._rows.arrays(),
-            "mean": self._prior.mean.numpy(),
-            "covariance": self._prior.covariance.numpy(),
-            "probes": self._probes.numpy(),
-        }
-        return State(arrays, {**self.settings(), "error": self.error})
-
-    def settings(self) -> dict[str, Any]:
-        """The constructor's parameters."""
-        return {name: getattr(self, name) for name in ("ode_steps", "width", "steps", "folds", "seconds")}
+        state = super().state()
+        return State(state.arrays, {**state.settings, "error": self.error})
 
     @classmethod
     def restore(cls, state: State) -> Self:
         """The detector that `state` came from, without `held_out`."""
-        self = cls(**{name: value for name, value in state.settings.items() if name != "error"})
-        mean, covariance, self._probes = (
-            torch.from_numpy(state.arrays[name].copy()) for name in ("mean", "covariance", "probes")
-        )
-        self._prior, self.error = Prior(mean, covariance), float(state.settings["error"])
-        self._rows = RowNetworks.restore(state.arrays, self._build)
+        settings = {name: value for name, value in state.settings.items() if name != "error"}
+        self = super().restore(State(state.arrays, settings))
+        self.error = float(state.settings["error"])
         return self

@@ -59,18 +59,28 @@ class RowNetworks:
     @classmethod
     @torch_threads()
     def learn(
-        cls, x: Floats, groups: Ints | None, *, folds: int, seed: int, build: Build, loss: Loss, budget: Budget
+        cls,
+        x: Floats,
+        groups: Ints | None,
+        *,
+        folds: int,
+        seed: int,
+        build: Build,
+        loss: Loss,
+        budget: Budget,
+        scaling: Scaling | None = None,
     ) -> tuple[Self, Ints]:
         """Networks for the rows x (n, d), and the fold (n,) of each row: network k has not seen fold k nor its groups.
 
-        One row in ten that a network learns from decides when it stops, where there are at least 40.
+        `scaling` is that of `column_scaling` by default. One row in ten that a network learns from decides when it
+        stops, where there are at least 40.
 
         Raises:
             InputError: fewer than two groups.
         """
         groups = np.arange(len(x)) if groups is None else np.asarray(groups)
         fold = group_folds(groups, folds, seed)
-        scaling = _scaling(x)
+        scaling = column_scaling(x) if scaling is None else scaling
         u = scale(scaling, x)
         training = budget.each(int(fold.max()) + 1)
         networks = []
@@ -121,7 +131,7 @@ def scale(scaling: Scaling, x: Floats) -> Tensor:
     return torch.from_numpy(np.clip(scaling.apply(x), -FAR, FAR))
 
 
-def _scaling(x: Floats) -> Scaling:
+def column_scaling(x: Floats) -> Scaling:
     """Mean and standard deviation of what is there in each column of x (n, d); NaN is missing."""
     there = np.isfinite(x)
     if there.all():

@@ -2,5 +2,6 @@
 
 from agentad.modalities.table.data import TableData, open_table, recognise
 from agentad.modalities.table.encoder import TableEncoder
+from agentad.modalities.table.layout import Layout
 
-__all__ = ["TableData", "TableEncoder", "open_table", "recognise"]
+__all__ = ["Layout", "TableData", "TableEncoder", "open_table", "recognise"]

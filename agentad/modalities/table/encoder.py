@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from agentad.errors import DetectorRefused, InputError
 from agentad.flow import Column, DataProfile
 from agentad.modalities.shown import shown
+from agentad.modalities.table.layout import Layout
 from agentad.modalities.table.parts import PARTS, AnyPart, Levels, fit_part
 from agentad.modalities.table.parts.base import Allowed
 from agentad.modalities.table.parts.levels import as_frequency
@@ -41,6 +42,25 @@ class TableEncoder:
         """(d,) source column of each encoded column."""
         own = [part.column for part in self._parts for _ in range(part.width + part.flag)]
         return (*own, MISSING_CELLS)
+
+    @property
+    def layout(self) -> Layout:
+        """What the encoded columns are. Flags are categories too: missing or not."""
+        source: list[int] = []
+        category: list[int] = []
+        flag: list[int] = []
+        categories = 0
+        for number, part in enumerate(self._parts):
+            end = len(source) + part.width
+            source += [number] * (part.width + part.flag)
+            category += [categories if part.categorical else -1] * part.width
+            flag += [end if part.flag else -1] * part.width
+            categories += part.categorical
+            if part.flag:
+                category.append(categories)
+                flag.append(-1)
+                categories += 1
+        return Layout(np.array([*source, len(self._parts)]), np.array([*category, -1]), np.array([*flag, -1]))
 
     def fit(self, frame: pl.DataFrame, profile: DataProfile) -> Self:
         """Learn from the training rows in `frame`; the kinds of columns come from the profile of the whole table.

@@ -44,6 +44,25 @@ def mixed() -> pl.DataFrame:
     )
 
 
+def test_layout(tmp_path: Path, mixed: pl.DataFrame) -> None:
+    encoder, _ = fitted(tmp_path, mixed)
+    names = list(dict.fromkeys(encoder.columns))
+    layout = encoder.layout
+    assert [names[source] for source in layout.source] == list(encoder.columns)
+    told = zip(encoder.columns, layout.category.tolist(), layout.flag.tolist(), strict=True)
+    assert list(dict.fromkeys(told)) == [
+        ("real", -1, -1),
+        ("gaps", -1, 2),
+        ("gaps", 0, -1),  # its flag: missing or not
+        ("open", 1, -1),
+        ("colour", 2, -1),
+        ("shop", -1, -1),
+        ("when", -1, -1),
+        ("remark", -1, -1),
+        (MISSING_CELLS, -1, -1),
+    ]
+
+
 @pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
 def test_columns(tmp_path: Path, mixed: pl.DataFrame, name: str) -> None:
     encoder, rows = fitted(tmp_path, mixed, name)

@@ -38,6 +38,11 @@ class Part(BaseModel):
         """Encoded columns, the flag not counted."""
         raise NotImplementedError
 
+    @property
+    def categorical(self) -> bool:
+        """The numbers are levels: a column each, one of which is 1, or a single one that is 1 for yes and 0 for no."""
+        return False
+
     def encode(self, series: pl.Series) -> tuple[Floats, Mask]:
         """(n, width) numbers, and (n,) where the value was missing or unreadable; typical numbers stand in there."""
         raise NotImplementedError

@@ -29,6 +29,11 @@ class Levels(Part):
         """Levels and `other`."""
         return len(self.levels) + 1
 
+    @property
+    def categorical(self) -> bool:
+        """They are."""
+        return True
+
     def encode(self, series: pl.Series) -> tuple[Floats, Mask]:
         """See `Part.encode`. A missing value is none of the levels: all zeros."""
         text = as_text(series)

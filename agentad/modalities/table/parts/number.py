@@ -40,6 +40,11 @@ class Number(Part):
         """One."""
         return 1
 
+    @property
+    def categorical(self) -> bool:
+        """Truth values are."""
+        return self.truth
+
     @classmethod
     def fit(cls, column: str, series: pl.Series, *, truth: bool) -> Self:
         """Learn spelling, offset and median."""
