@@ -37,6 +37,7 @@ def render(report: flow.Report, items: Sequence[flow.ScoredItem], exhibits: Exhi
     """
     shown = exhibits or Exhibits()
     picked = pick(items, report.threshold.value, shown.labels)
+    groups = _groups(picked, report, shown)
     return _template().render(
         report=report,
         shown=shown,
@@ -45,7 +46,8 @@ def render(report: flow.Report, items: Sequence[flow.ScoredItem], exhibits: Exhi
         facts=_facts(report),
         answer=_answer(report, items, shown),
         warnings=words.warnings(report),
-        groups=_groups(picked, report, shown),
+        groups=groups,
+        intervals=any(cell.interval for g in groups for row in g["grid"].cells.values() for cell in row),
         anchors={name: f"item-{n}" for n, name in enumerate(picked.ids, 1)},
         chart=chart(_scores(report, items, shown), report.threshold.value),
         metrics=_metrics(report),

@@ -124,8 +124,9 @@ def _beyond(encoder: TableEncoder, inpainted: Inpainted, names: Sequence[str], r
     said: dict[str, str] = {}
     part = encoder.part(names[j])
     if part is not None and part.kind == "number":
-        said["low"] = encoder.expected(names[j], inpainted.low[row])
-        said["high"] = encoder.expected(names[j], inpainted.high[row])
+        ends = [encoder.expected(names[j], end[row]) for end in (inpainted.low, inpainted.high)]
+        if "missing" not in ends:
+            said["low"], said["high"] = ends
     if inpainted.partner[row] >= 0 and np.nanargmax(inpainted.surprise[row]) == j:
         said["partner"] = names[inpainted.partner[row]]
     return said
