@@ -33,6 +33,7 @@ class TableEncoder:
 
     def __init__(self) -> None:
         self._parts: tuple[AnyPart, ...] = ()
+        self._left_out: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
         """What `fit` left out to stay within `MAX_WIDTH`."""
 
@@ -56,6 +57,8 @@ class TableEncoder:
                 f"{shown(profile.root)} has no column that could tell rows apart: {_kinds(profile.table.columns)}."
             )
         self._parts, self.notes = self._within_bounds(parts, frame)
+        used = {part.column for part in self._parts}
+        self._left_out = tuple(column.name for column in profile.table.columns if column.name not in used)
         return self
 
     def encode(self, frame: pl.DataFrame) -> NDArray[np.float32]:
@@ -121,7 +124,8 @@ class TableEncoder:
         lacking = [name for name in needed if name not in set(names)]
         spare = [name for name in names if name not in set(needed)]
         if lacking:
-            others = f" Columns it does not know: {_listed(spare)}." if spare else ""
+            strange = [name for name in spare if name not in set(self._left_out)]
+            others = f" Columns it does not know: {_listed(strange)}." if strange else ""
             raise InputError(
                 f"The table lacks columns that the detector learned from: {_listed(lacking)}.{others} "
                 "Rename or add columns so that the names agree."
@@ -154,6 +158,7 @@ class TableEncoder:
         """Everything `restore` needs: arrays, and settings that survive JSON."""
         settings = {
             "parts": PARTS.dump_python(self._parts, mode="json"),
+            "left_out": list(self._left_out),
             "notes": list(self.notes),
         }
         return {}, settings
@@ -168,6 +173,7 @@ class TableEncoder:
         try:
             encoder = cls()
             encoder._parts = PARTS.validate_python(settings["parts"])
+            encoder._left_out = tuple(settings["left_out"])
             encoder.notes = tuple(settings["notes"])
         except (KeyError, TypeError, ValidationError) as error:
             raise DetectorRefused(
