@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from agentad.errors import DetectorRefused, InputError
 from agentad.flow import Column, DataProfile
 from agentad.modalities.shown import shown
-from agentad.modalities.table.parts import PARTS, AnyPart, Levels, fit_part
+from agentad.modalities.table.parts import PARTS, AnyPart, Levels, Words, fit_part
 from agentad.modalities.table.parts.base import Allowed
 from agentad.modalities.table.parts.levels import as_frequency
 
@@ -161,7 +161,7 @@ class TableEncoder:
             "left_out": list(self._left_out),
             "notes": list(self.notes),
         }
-        return {}, settings
+        return {_topics(k): part.topics for k, part in enumerate(self._parts) if isinstance(part, Words)}, settings
 
     @classmethod
     def restore(cls, arrays: dict[str, NDArray[Any]], settings: dict[str, Any]) -> Self:
@@ -172,10 +172,14 @@ class TableEncoder:
         """
         try:
             encoder = cls()
-            encoder._parts = PARTS.validate_python(settings["parts"])
+            parts = [
+                {**part, "topics": arrays[_topics(k)]} if part.get("kind") == "words" else part
+                for k, part in enumerate(settings["parts"])
+            ]
+            encoder._parts = PARTS.validate_python(parts)
             encoder._left_out = tuple(settings["left_out"])
             encoder.notes = tuple(settings["notes"])
-        except (KeyError, TypeError, ValidationError) as error:
+        except (KeyError, TypeError, AttributeError, ValidationError) as error:
             raise DetectorRefused(
                 f"The table encoder's settings are damaged or too new: {shown(error)}. Fit it again."
             ) from error
@@ -193,6 +197,11 @@ class TableEncoder:
         if kept < len(parts):
             note += f", and its last {len(parts) - kept:,} columns are left out"
         return tuple(parts[:kept]), (note + ".",)
+
+
+def _topics(place: int) -> str:
+    """Name of the array of the part at `place`."""
+    return f"topics.{place}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -54,7 +54,7 @@ def test_columns(tmp_path: Path, mixed: pl.DataFrame, name: str) -> None:
         *["colour"] * 4,
         "shop",
         *["when"] * 5,
-        *["remark"] * 4,
+        *["remark"] * 5,
         MISSING_CELLS,
     )
     encoded = encoder.encode(rows)
@@ -106,7 +106,7 @@ def test_unseen_values_at_scoring_time(tmp_path: Path, mixed: pl.DataFrame) -> N
     assert encoded[3] == 7
     assert encoded[names == "colour"].tolist() == [0, 0, 0, 10]
     assert encoded[names == "shop"] == pytest.approx(np.log(1 / 121))
-    assert encoded[names == "remark"].tolist() == [0, 0, 0, 0]
+    assert encoded[names == "remark"][:4].tolist() == [0, 0, 0, 0]
     assert encoded[-1] == 2
     assert encoder.actual(odd, 0, MISSING_CELLS) == "real, when"
     assert np.isfinite(encoded).all()

@@ -139,10 +139,12 @@ def truth_of(name: str, yes: Mask, spelled: tuple[str, str]) -> pl.Series:
 
 def _unit(values: Floats) -> float | None:
     """Far below the small magnitudes, for numbers of one sign and wild size."""
-    least, most = np.quantile(values, (0.01, 0.99)) if len(values) >= FEWEST else (0.0, 0.0)
-    if least * most <= 0:  # magnitudes around 0 mean little, and a logarithm would make much of them
+    if len(values) < FEWEST:
         return None
-    low, high = np.quantile(np.abs(values), (0.05, 0.95))
+    least, most = np.quantile(values, (0.01, 0.99), method="nearest")
+    if np.sign(least) * np.sign(most) <= 0:  # magnitudes around 0 mean little; a logarithm would make much of them
+        return None
+    low, high = np.quantile(np.abs(values), (0.05, 0.95), method="nearest")
     return max(float(low * BELOW), np.finfo(np.float64).tiny) if high / WILD > low else None
 
 
