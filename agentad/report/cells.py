@@ -13,6 +13,8 @@ COLUMNS = 6
 OTHERS = 2
 MINOR = 0.05
 """Drivers below this share are not worth words."""
+FAINT = 0.01
+"""Drivers below this share look like any other cell."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def drivers(item: flow.ScoredItem) -> list[flow.ColumnEvidence]:
 
 def _cell(item: flow.ScoredItem, column: str, row: Mapping[str, str]) -> Cell:
     for driver in drivers(item):
-        if driver.column == column:
+        if driver.column == column and driver.share >= FAINT:
             return Cell(driver.actual, driver.expected, driver.share, interval(driver), driver.partner or "")
     return Cell(row.get(column, ""))
 

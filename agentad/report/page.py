@@ -65,6 +65,7 @@ def _template() -> Template:
     environment.filters |= {
         "clean": text.clean,
         "number": text.number,
+        "figure": text.figure,
         "percent": text.percent,
         "whole": text.whole,
         "chance": text.chance,

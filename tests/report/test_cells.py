@@ -32,6 +32,10 @@ def test_further_drivers_are_said_in_words_unless_minor() -> None:
     assert g.others == {"0": "x is x!, expected x? (10 %)", "1": ""}
 
 
+def test_a_driver_of_next_to_nothing_looks_like_any_cell() -> None:
+    assert grid([row("0", a=0.995, b=0.005)], {"0": {"b": "7"}}).cells == {"0": (Cell("a!", "a?", 0.995), Cell("7"))}
+
+
 def test_rows_without_evidence_have_no_columns() -> None:
     assert grid([row("0")], {}).columns == ()
 

@@ -121,9 +121,15 @@ def test_driving_cells_show_the_interval_and_the_partner(new_report: Callable[..
     item = flow.ScoredItem(id="37", score=8.25, p_value=0.0049, flag=True, evidence=(evidence,))
     html = render(new_report([item]), [item])
     text = Page(html).text
-    assert "9999expected 120 (80 to 160)odd only together with <b>country83 %" in text
+    assert "9999expected 120(80 to 160)odd only together with <b>country83 %" in text
     assert "suggests (in brackets the range of nine in ten such values), and the cell's part" in text
     assert "<b>country" not in html
+
+
+def test_a_value_that_is_the_expected_one_is_not_said_twice(new_report: Callable[..., flow.Report]) -> None:
+    evidence = flow.ColumnEvidence(column="country", actual="DE", expected="DE", share=0.08)
+    item = flow.ScoredItem(id="37", score=8.25, p_value=0.0049, flag=True, evidence=(evidence,))
+    assert "DEas expected8 %" in Page(render(new_report([item]), [item])).text
 
 
 def test_intervals_are_explained_only_where_there_are_any(new_table_run: Callable[..., Run]) -> None:

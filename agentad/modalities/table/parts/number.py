@@ -93,8 +93,9 @@ class Number(Part):
         return np.asarray(np.sign(encoded) * self.unit * np.expm1(power))
 
     def text(self, values: Floats) -> str:
-        """The number to six digits."""
-        return f"{self._number(values[:1])[0]:.6g}"
+        """The number to six digits, and no more places than the column has."""
+        value = float(self._number(values[:1])[0])
+        return f"{value if self.decimals is None else round(value, self.decimals):.6g}"
 
     def decode(self, values: Floats, allowed: Allowed, generator: np.random.Generator) -> pl.Series:
         """See `Part.decode`. Whole numbers are integers; truth values are as in training."""
