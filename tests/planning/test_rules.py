@@ -17,7 +17,7 @@ def test_unlabelled_table_is_contaminated(cards, asked, table):
         encoder=Step(
             tool="table-encoder",
             params=check_params(cards["table-encoder"], {}),
-            why="Best for tables of numbers, categories, dates and missing values, mixed as they come.",
+            why="Best for tables of numbers, categories, dates, free text and missing values, mixed as they come.",
         ),
         detector=Step(
             tool="self-cleaning",
