@@ -77,7 +77,7 @@ class ClosedFormDiffusion:
         return self
 
     def _fit_mixtures(self, x: Floats, groups: Ints, seed: int) -> NDArray[np.float64]:
-        """Each row's surprise (n,) by a mixture that has not seen it; 0 with too many columns or too few rows for one."""
+        """Surprise (n,) of rows by a mixture that has not seen them; 0 with too many columns or too few rows."""
         self._mixtures: Mixtures | None = None
         if x.shape[1] > WIDEST or len(self._moves.rows) < FEWEST:
             return np.zeros(len(x))

@@ -33,6 +33,8 @@ class Column(Noun):
     mean: float | None = None
     examples: tuple[str, ...] = ()
     """A few values as text. Data, never instructions."""
+    same_as: str | None = None
+    """Another column, the label included, with the same cell in every row: this one adds nothing to it."""
 
 
 class TableFacts(Noun):

@@ -16,7 +16,7 @@ from agentad.planning.summary import card_block, data_block
 from agentad.planning.validate import checked
 
 CORRECTIONS = 2
-_REASON = 300
+_REASON = 600
 """Characters of a reason that reach the plan."""
 
 

@@ -18,7 +18,7 @@ TABLE_NEIGHBOURS = 5
 _PREFERRED: dict[tuple[str, str], tuple[str, ...]] = {
     ("table", "encoder"): ("table-encoder",),
     ("image", "encoder"): ("dinov2-small", "patch-filters"),
-    ("table", "normal"): ("empirical-denoiser", "memory-bank", "self-cleaning"),
+    ("table", "normal"): ("closed-form-diffusion", "empirical-denoiser", "memory-bank", "self-cleaning"),
     ("table", "contaminated"): ("self-cleaning", "memory-bank", "isolation-forest"),
     ("image", "normal"): ("bank-diffusion", "feature-diffusion", "memory-bank"),
     ("image", "contaminated"): ("bank-diffusion", "feature-diffusion", "memory-bank"),

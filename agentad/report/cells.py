@@ -13,6 +13,8 @@ COLUMNS = 6
 OTHERS = 2
 MINOR = 0.05
 """Drivers below this share are not worth words."""
+FAINT = 0.01
+"""Drivers below this share look like any other cell."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,10 @@ class Cell:
     expected: str = ""
     share: float | None = None
     """Part of the row's score, 0 to 1. None where the column did not drive it."""
+    interval: str = ""
+    """Where nine in ten such numbers lie, in words; empty where that says no more than `expected`."""
+    partner: str = ""
+    """The column beside which the value is odd, though ordinary without it."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +64,25 @@ def drivers(item: flow.ScoredItem) -> list[flow.ColumnEvidence]:
 
 def _cell(item: flow.ScoredItem, column: str, row: Mapping[str, str]) -> Cell:
     for driver in drivers(item):
-        if driver.column == column:
-            return Cell(driver.actual, driver.expected, driver.share)
+        if driver.column == column and driver.share >= FAINT:
+            return Cell(driver.actual, driver.expected, driver.share, interval(driver), driver.partner or "")
     return Cell(row.get(column, ""))
+
+
+def interval(driver: flow.ColumnEvidence) -> str:
+    """`80 to 160`; empty without an interval, or where it is nothing but the expected value."""
+    if driver.low is None or driver.high is None or {driver.low, driver.high} == {driver.expected}:
+        return ""
+    return f"{clean(driver.low, 40)} to {clean(driver.high, 40)}"
 
 
 def _others(item: flow.ScoredItem, columns: Sequence[str]) -> str:
     rest = [d for d in drivers(item) if d.column not in columns and d.share >= MINOR][:OTHERS]
-    return "; ".join(
-        f"{clean(d.column, 40)} is {clean(d.actual, 40)}, expected {clean(d.expected, 40)} ({whole(d.share)})"
-        for d in rest
-    )
+    return "; ".join(_said(d) for d in rest)
+
+
+def _said(driver: flow.ColumnEvidence) -> str:
+    span = f" ({told})" if (told := interval(driver)) else ""
+    beside = f", odd only together with {clean(driver.partner, 40)}" if driver.partner else ""
+    value, expected = clean(driver.actual, 40), clean(driver.expected, 40)
+    return f"{clean(driver.column, 40)} is {value}, expected {expected}{span}{beside} ({whole(driver.share)})"

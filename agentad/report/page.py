@@ -37,6 +37,7 @@ def render(report: flow.Report, items: Sequence[flow.ScoredItem], exhibits: Exhi
     """
     shown = exhibits or Exhibits()
     picked = pick(items, report.threshold.value, shown.labels)
+    groups = _groups(picked, report, shown)
     return _template().render(
         report=report,
         shown=shown,
@@ -45,8 +46,9 @@ def render(report: flow.Report, items: Sequence[flow.ScoredItem], exhibits: Exhi
         facts=_facts(report),
         answer=_answer(report, items, shown),
         warnings=words.warnings(report),
-        groups=_groups(picked, report, shown),
+        groups=groups,
         explained=not items or any(item.evidence for item in items),
+        intervals=any(cell.interval for g in groups for row in g["grid"].cells.values() for cell in row),
         anchors={name: f"item-{n}" for n, name in enumerate(picked.ids, 1)},
         chart=chart(_scores(report, items, shown), report.threshold.value),
         metrics=_metrics(report),
@@ -64,6 +66,7 @@ def _template() -> Template:
     environment.filters |= {
         "clean": text.clean,
         "number": text.number,
+        "figure": text.figure,
         "percent": text.percent,
         "whole": text.whole,
         "chance": text.chance,

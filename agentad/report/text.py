@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 JOINERS = "\u200c\u200d"
 """Invisible, but part of the spelling of Persian words and of emoji."""
+
+LONG = 12
+"""Characters of a number that still fit in a narrow cell."""
+_FRACTION = re.compile(r"[+-]?\d+(\.\d+([eE][+-]?\d{1,2})?|[eE][+-]?\d{1,2})", re.ASCII)
 
 
 def clean(value: str, limit: int = 160, *, keep_newlines: bool = False) -> str:
@@ -32,6 +37,13 @@ def number(value: float) -> str:
     if 1e-4 <= abs(value) < 1e4:
         return f"{value:.4g}"
     return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.3g}"
+
+
+def figure(cell: str) -> str:
+    """A cell's text, except that of a fraction with more digits than can be read at a glance six are kept."""
+    if len(cell) <= LONG or not _FRACTION.fullmatch(cell):
+        return cell
+    return f"{float(cell):.6g}"
 
 
 def percent(share: float) -> str:

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 MODALITY: Modality = "table"
 FIT_ITEMS = 20_000
 COLUMNS_SHOWN = 3
-CANDIDATES = 6
-"""Columns with the largest contributions to a score that are held against what the other columns suggest."""
+CANDIDATES = 12
+"""Columns with the largest contributions to a score that are held against what the other columns suggest.
+
+Contributions of 0 included: a detector may leave the wrong value where it is and move all others towards it.
+"""
 
 look = open_table
 recognise = recognise_table
@@ -102,10 +105,10 @@ def evidence(fitted: FittedDetector, data: TableData, batch: Batch, scores: Scor
 
 
 def _largest(share: Floats, count: int) -> NDArray[np.bool_]:
-    """Where each row of shares (n, s) has its `count` largest, those of 0 left out."""
+    """Where each row of shares (n, s) has its `count` largest."""
     wanted = np.zeros(share.shape, dtype=bool)
     np.put_along_axis(wanted, np.argsort(-share, axis=1, kind="stable")[:, :count], values=True, axis=1)
-    return np.asarray(wanted & (share > 0))
+    return wanted
 
 
 def _share_by_surprise(share: Floats, inpainted: Inpainted) -> NDArray[np.float64]:
@@ -124,8 +127,9 @@ def _beyond(encoder: TableEncoder, inpainted: Inpainted, names: Sequence[str], r
     said: dict[str, str] = {}
     part = encoder.part(names[j])
     if part is not None and part.kind == "number":
-        said["low"] = encoder.expected(names[j], inpainted.low[row])
-        said["high"] = encoder.expected(names[j], inpainted.high[row])
+        ends = [encoder.expected(names[j], end[row]) for end in (inpainted.low, inpainted.high)]
+        if "missing" not in ends:
+            said["low"], said["high"] = ends
     if inpainted.partner[row] >= 0 and np.nanargmax(inpainted.surprise[row]) == j:
         said["partner"] = names[inpainted.partner[row]]
     return said

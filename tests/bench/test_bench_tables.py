@@ -21,7 +21,7 @@ def _by_detector(document):
 
 
 def test_anomalies_far_from_everything_are_found_by_everything(tables):
-    methods = ["default", "empirical-denoiser", "memory-bank", "self-cleaning", *CLASSICAL]
+    methods = ["default", "closed-form-diffusion", "memory-bank", "self-cleaning", *CLASSICAL]
     found = bench_tables(tables, detectors=",".join(methods))
     assert [entry["detector"] for entry in found["summary"]] == methods
     assert [(row["dataset"], row["detector"]) for row in found["rows"]] == [
@@ -50,7 +50,7 @@ def test_a_name_that_a_baseline_and_a_tool_share_is_the_baseline(tables):
 
 def test_default_is_what_the_rules_choose_and_costs_what_it_costs(tables):
     semi, mixed = (bench_tables(tables, protocol=p) for p in ("semi", "contaminated"))
-    assert {row["tool"] for row in semi["rows"] if row["detector"] == "default"} == {"empirical-denoiser"}
+    assert {row["tool"] for row in semi["rows"] if row["detector"] == "default"} == {"closed-form-diffusion"}
     assert {row["tool"] for row in mixed["rows"] if row["detector"] == "default"} == {"self-cleaning"}
     assert {row["tool"] for row in semi["rows"] if row["detector"] in CLASSICAL} == {None}
     assert _by_detector(semi)["default"]["diffusion"]
@@ -61,7 +61,7 @@ def test_default_is_what_the_rules_choose_and_costs_what_it_costs(tables):
 
 
 def test_the_same_work_is_done_once(tables):
-    found = bench_tables(tables / "far.npz", detectors="default,empirical-denoiser")
+    found = bench_tables(tables / "far.npz", detectors="default,closed-form-diffusion")
     default, tool = found["rows"][:2]
     assert {**default, "detector": ""} == {**tool, "detector": ""}
     assert found["rows"][0]["dataset"] == "far"

@@ -7,7 +7,7 @@ from agentad import assets
 from agentad.bench import bench_tables, few_shot, suite
 from agentad.bench.few_shot import FewShot, chosen_generator
 from agentad.bench.methods import names
-from agentad.detectors.empirical_denoiser import EmpiricalDenoiser
+from agentad.detectors.closed_form_diffusion import ClosedFormDiffusion
 from agentad.errors import InputError
 from agentad.flow.card import Requires
 from agentad.generators.guided import GuidedRows
@@ -111,8 +111,8 @@ def test_the_head_learns_from_as_many_real_and_invented_rows_as_it_should(hidden
 
 
 def test_the_detector_is_fitted_once_for_a_table_and_a_seed(hidden, monkeypatch):
-    fitted, fit = [], EmpiricalDenoiser.fit
-    monkeypatch.setattr(EmpiricalDenoiser, "fit", lambda *a, **k: fitted.append(k["seed"]) or fit(*a, **k))
+    fitted, fit = [], ClosedFormDiffusion.fit
+    monkeypatch.setattr(ClosedFormDiffusion, "fit", lambda *a, **k: fitted.append(k["seed"]) or fit(*a, **k))
     bench_tables(hidden, protocol="few-shot", shots=(1, 5), detectors="smote-rows", seeds=2)
     assert fitted == [0, 1]
 
@@ -130,7 +130,7 @@ def test_default_is_what_the_rules_choose_and_is_done_once(hidden, monkeypatch):
     assert made_of == {
         "default": ("guided-rows", True),
         "guided-rows": ("guided-rows", True),
-        "unsupervised": ("empirical-denoiser", True),
+        "unsupervised": ("closed-form-diffusion", True),
         "few-real": ("few-label-head", False),
         "gaussian-rows": ("gaussian-rows", False),
     }

@@ -18,7 +18,7 @@ def test_unlabelled_table_is_contaminated(cards, asked, table):
         encoder=Step(
             tool="table-encoder",
             params=check_params(cards["table-encoder"], {}),
-            why="Best for tables of numbers, categories, dates and missing values, mixed as they come.",
+            why="Best for tables of numbers, categories, dates, free text and missing values, mixed as they come.",
         ),
         detector=Step(
             tool="self-cleaning",
@@ -40,7 +40,7 @@ def test_unlabelled_table_is_contaminated(cards, asked, table):
 @pytest.mark.parametrize("facts", [{"normal": 300, "anomalous": 9}, {"normal": 20, "unlabelled": 400}, {"normal": 5}])
 def test_known_normals_are_learned_from(cards, asked, table, facts):
     plan = RulePlanner().plan(asked(), table(**facts), cards)
-    assert (plan.training, plan.detector.tool) == ("normal", "empirical-denoiser")
+    assert (plan.training, plan.detector.tool) == ("normal", "closed-form-diffusion")
     assert plan.detector.why == (
         f"{facts['normal']} rows to learn from are known to be normal. Best for tables whose training rows are "
         "known to be normal."
@@ -59,7 +59,7 @@ def test_a_few_known_normals_among_many_are_not_enough(cards, asked, table):
 
 def test_words_can_say_that_all_is_normal(cards, asked, table):
     plan = RulePlanner().plan(asked("These are all good rows. 0.5 % false alarms"), table(unlabelled=500), cards)
-    assert (plan.training, plan.detector.tool, plan.target_far) == ("normal", "empirical-denoiser", 0.005)
+    assert (plan.training, plan.detector.tool, plan.target_far) == ("normal", "closed-form-diffusion", 0.005)
     assert plan.assumptions == (
         "You say that the data is normal (“these are all good”): an anomaly among the 500 rows is learned as normal.",
     )

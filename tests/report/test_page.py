@@ -126,6 +126,28 @@ def test_a_detector_that_names_no_columns_shows_plain_rows(new_table_run: Callab
     assert [td for td in page.having("td") if td.get("class") == "quiet"] != []
 
 
+def test_driving_cells_show_the_interval_and_the_partner(new_report: Callable[..., flow.Report]) -> None:
+    evidence = flow.ColumnEvidence(
+        column="amount", actual="9999", expected="120", low="80", high="160", partner="<b>country", share=0.83
+    )
+    item = flow.ScoredItem(id="37", score=8.25, p_value=0.0049, flag=True, evidence=(evidence,))
+    html = render(new_report([item]), [item])
+    text = Page(html).text
+    assert "9999expected 120(80 to 160)odd only together with <b>country83 %" in text
+    assert "suggests (in brackets the range of nine in ten such values), and the cell's part" in text
+    assert "<b>country" not in html
+
+
+def test_a_value_that_is_the_expected_one_is_not_said_twice(new_report: Callable[..., flow.Report]) -> None:
+    evidence = flow.ColumnEvidence(column="country", actual="DE", expected="DE", share=0.08)
+    item = flow.ScoredItem(id="37", score=8.25, p_value=0.0049, flag=True, evidence=(evidence,))
+    assert "DEas expected8 %" in Page(render(new_report([item]), [item])).text
+
+
+def test_intervals_are_explained_only_where_there_are_any(new_table_run: Callable[..., Run]) -> None:
+    assert "what the normal data around it suggests, and" in Page(render(*new_table_run())).text
+
+
 def test_regions_are_said_in_words(images: Run) -> None:
     text = Page(render(*images)).text
     assert "upper left, 120 × 90 px, 2 % of the image; peak 4.25; nearest normal patch in train/good/013.png" in text

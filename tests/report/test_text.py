@@ -2,7 +2,7 @@
 
 import pytest
 
-from agentad.report.text import chance, clean, count, number, percent, tied, whole
+from agentad.report.text import chance, clean, count, figure, number, percent, tied, whole
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,22 @@ def test_percent(share: float, shown: str) -> None:
 
 def test_whole_per_cent_keeps_a_trace_visible() -> None:
     assert [whole(s) for s in (0.0, 0.001, 0.415, 1.0)] == ["0 %", "< 1 %", "42 %", "100 %"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("9999", "9999"),
+        ("416448292014.43787", "4.16448e+11"),
+        ("-1.0694091914709383e-9", "-1.06941e-09"),
+        ("20240131120000", "20240131120000"),  # as likely a code as a count
+        ("2024-01-31 12:00", "2024-01-31 12:00"),
+        ("1234.5678901234567 kg", "1234.5678901234567 kg"),
+        ("1.2345678901e999", "1.2345678901e999"),
+    ],
+)
+def test_a_fraction_of_many_digits_is_cut_and_nothing_else(cell: str, shown: str) -> None:
+    assert figure(cell) == shown
 
 
 def test_chance_has_a_floor() -> None:

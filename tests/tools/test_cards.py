@@ -12,6 +12,7 @@ from agentad.tools.cards import check_params, load_cards, read_card, resolve
 
 NAMES = [
     "bank-diffusion",
+    "closed-form-diffusion",
     "denoising-reconstruction",
     "diffusion-time",
     "diffusion-time-np",

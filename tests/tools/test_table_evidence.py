@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import polars as pl
 import pytest
 
 from agentad.detectors.denoising_reconstruction import DenoisingReconstruction
@@ -50,3 +51,26 @@ def test_without_a_memory_the_denoised_row_is_expected(curve):
 @pytest.mark.parametrize("scorer", [DiffusionTime(steps=5, width=8), IsolationForest(trees=5)])
 def test_without_contributions_there_is_no_evidence(curve, scorer):
     assert explained(curve, scorer, np.arange(3)) == [()] * 3
+
+
+def test_a_value_that_pulls_the_others_towards_it_is_the_one_to_blame(tmp_path):
+    rng = np.random.default_rng(0)
+    export = np.arange(800) % 20 == 0
+    frame = pl.DataFrame(
+        {
+            "customs": [f"C{rng.integers(4)}" if e else None for e in export],
+            "currency": np.where(export, "USD", "EUR"),
+            "market": np.where(export, "abroad", "home"),
+            "amount": np.where(export, 400, 100) * np.exp(rng.normal(0, 0.2, 800)),
+        }
+    )
+    frame[1, "customs"] = "C1"  # papers for a parcel that stays at home
+    frame.write_csv(tmp_path / "t.csv")
+    data = tables.look(tmp_path / "t.csv")
+    normal = np.delete(np.arange(800), 1)
+    encoder = tables.fit_encoder(TableEncoder(), data, normal)
+    (train,) = tables.batches(encoder, data, normal)
+    (odd,) = tables.batches(encoder, data, np.array([1]))
+    fitted = SimpleNamespace(encoder=encoder, scorer=EmpiricalDenoiser().fit(train.x))
+    (found,) = tables.evidence(fitted, data, odd, fitted.scorer.score(odd.x))
+    assert (found[0].column, found[0].actual, found[0].expected) == ("customs", "C1", "missing")

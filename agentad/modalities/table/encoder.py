@@ -14,7 +14,7 @@ from agentad.errors import DetectorRefused, InputError
 from agentad.flow import Column, DataProfile
 from agentad.modalities.shown import shown
 from agentad.modalities.table.layout import Layout
-from agentad.modalities.table.parts import PARTS, AnyPart, Levels, fit_part
+from agentad.modalities.table.parts import PARTS, AnyPart, Levels, Words, fit_part
 from agentad.modalities.table.parts.base import Allowed
 from agentad.modalities.table.parts.levels import as_frequency
 
@@ -34,6 +34,7 @@ class TableEncoder:
 
     def __init__(self) -> None:
         self._parts: tuple[AnyPart, ...] = ()
+        self._left_out: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
         """What `fit` left out to stay within `MAX_WIDTH`."""
 
@@ -76,6 +77,8 @@ class TableEncoder:
                 f"{shown(profile.root)} has no column that could tell rows apart: {_kinds(profile.table.columns)}."
             )
         self._parts, self.notes = self._within_bounds(parts, frame)
+        used = {part.column for part in self._parts}
+        self._left_out = tuple(column.name for column in profile.table.columns if column.name not in used)
         return self
 
     def encode(self, frame: pl.DataFrame) -> NDArray[np.float32]:
@@ -141,7 +144,8 @@ class TableEncoder:
         lacking = [name for name in needed if name not in set(names)]
         spare = [name for name in names if name not in set(needed)]
         if lacking:
-            others = f" Columns it does not know: {_listed(spare)}." if spare else ""
+            strange = [name for name in spare if name not in set(self._left_out)]
+            others = f" Columns it does not know: {_listed(strange)}." if strange else ""
             raise InputError(
                 f"The table lacks columns that the detector learned from: {_listed(lacking)}.{others} "
                 "Rename or add columns so that the names agree."
@@ -174,9 +178,10 @@ class TableEncoder:
         """Everything `restore` needs: arrays, and settings that survive JSON."""
         settings = {
             "parts": PARTS.dump_python(self._parts, mode="json"),
+            "left_out": list(self._left_out),
             "notes": list(self.notes),
         }
-        return {}, settings
+        return {_topics(k): part.topics for k, part in enumerate(self._parts) if isinstance(part, Words)}, settings
 
     @classmethod
     def restore(cls, arrays: dict[str, NDArray[Any]], settings: dict[str, Any]) -> Self:
@@ -187,9 +192,14 @@ class TableEncoder:
         """
         try:
             encoder = cls()
-            encoder._parts = PARTS.validate_python(settings["parts"])
+            parts = [
+                {**part, "topics": arrays[_topics(k)]} if part.get("kind") == "words" else part
+                for k, part in enumerate(settings["parts"])
+            ]
+            encoder._parts = PARTS.validate_python(parts)
+            encoder._left_out = tuple(settings["left_out"])
             encoder.notes = tuple(settings["notes"])
-        except (KeyError, TypeError, ValidationError) as error:
+        except (KeyError, TypeError, AttributeError, ValidationError) as error:
             raise DetectorRefused(
                 f"The table encoder's settings are damaged or too new: {shown(error)}. Fit it again."
             ) from error
@@ -207,6 +217,11 @@ class TableEncoder:
         if kept < len(parts):
             note += f", and its last {len(parts) - kept:,} columns are left out"
         return tuple(parts[:kept]), (note + ".",)
+
+
+def _topics(place: int) -> str:
+    """Name of the array of the part at `place`."""
+    return f"topics.{place}"
 
 
 def _listed(names: Sequence[str]) -> str:

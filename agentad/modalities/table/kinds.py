@@ -18,6 +18,8 @@ MANY = 32
 """Distinct texts above which a column may be free text rather than categories."""
 FEWEST = 20
 """Rows below which equal values are too unlikely for their absence to mean an identifier."""
+LEFT_OUT = ("label", "identifier", "constant", "empty")
+"""Kinds of column that say nothing about a row, or too much."""
 
 _UUID = re.compile(r"^\{?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$", re.IGNORECASE)
 _ID_NAME = re.compile(

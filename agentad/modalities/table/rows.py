@@ -33,10 +33,13 @@ class Rows:
 
 
 def completed(frame: pl.DataFrame, like: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame:
-    """Columns that no encoder learns, in the table's order: constants as they are, identifiers and labels missing."""
+    """Columns that no encoder learns, in the table's order: constants and copies as they are, others missing."""
     constant = {column.name for column in columns if column.kind == "constant"}
+    source = {column.name: column.same_as or column.name for column in columns}
     made = [
-        frame[name] if name in frame.columns else _filled(like[name], len(frame), known=name in constant)
+        frame[source[name]].alias(name)
+        if source[name] in frame.columns
+        else _filled(like[name], len(frame), known=name in constant)
         for name in like.columns
     ]
     return pl.DataFrame(made)

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from agentad.flow import Column
 from agentad.modalities.shown import shown
 from agentad.modalities.table import labels
-from agentad.modalities.table.groups import RowHashes
-from agentad.modalities.table.kinds import column
+from agentad.modalities.table.groups import CellHashes
+from agentad.modalities.table.kinds import FEWEST, LEFT_OUT, column
 from agentad.modalities.table.tally import Tally
+
+LISTED = 10
 
 
 class Survey:
@@ -23,7 +25,7 @@ class Survey:
         self.rows = 0
         self._tallies = {name: Tally(name) for name in names}
         self._labels = {name: labels.LabelTally() for name in names if labels.rank(name) is not None}
-        self._hashes = RowHashes(names)
+        self._hashes = CellHashes(names)
 
     def update(self, frame: pl.DataFrame) -> None:
         """Count the next rows."""
@@ -54,8 +56,19 @@ class Survey:
             held = tally.unique or (name in self._labels and self._labels[name].possible)
             if held and found.kind not in ("identifier", "label"):
                 self._hashes.release(name)
+        columns = self._with_copies(columns)
+        notes += _left_out(columns)
         label = self._labels[binary[0]].labels() if binary else np.full(self.rows, -1, np.int8)
         return Findings(tuple(columns), binary[0] if binary else None, label, self._hashes.groups(), tuple(notes))
+
+    def _with_copies(self, columns: Sequence[Column]) -> list[Column]:
+        """Columns told that they repeat another: the label, or else the first of its equals."""
+        kind = {found.name: found.kind for found in columns}
+        original: dict[str, str] = {}
+        for names in self._hashes.equals() if self.rows >= FEWEST else ():
+            first = next((name for name in names if kind[name] == "label"), names[0])
+            original.update({name: first for name in names if name != first and kind[name] not in LEFT_OUT})
+        return [found.model_copy(update={"same_as": original.get(found.name)}) for found in columns]
 
     def _label_notes(self, binary: Sequence[str]) -> Iterable[str]:
         for place, name in enumerate(binary):
@@ -90,6 +103,25 @@ class Findings:
         self.group = group
         """(n,) rows of one group are equal but for identifier and label."""
         self.notes = notes
+
+
+def _left_out(columns: Sequence[Column]) -> Iterable[str]:
+    """One note for all constants and one for all copies: wide tables have hundreds."""
+    constant = [shown(found.name, 40) for found in columns if found.kind == "constant"]
+    if constant:
+        yield f"The same value in every row, so left out: {_listed(constant)}."
+    copies = [
+        f"{shown(found.name, 40)} (same as {shown(found.same_as, 40)})"
+        for found in columns
+        if found.same_as is not None
+    ]
+    if copies:
+        yield f"The same cells as another column, so left out: {_listed(copies)}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
 
 
 def _label_note(name: str, tally: labels.LabelTally) -> str:

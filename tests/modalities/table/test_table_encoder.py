@@ -73,7 +73,7 @@ def test_columns(tmp_path: Path, mixed: pl.DataFrame, name: str) -> None:
         *["colour"] * 4,
         "shop",
         *["when"] * 5,
-        *["remark"] * 4,
+        *["remark"] * 5,
         MISSING_CELLS,
     )
     encoded = encoder.encode(rows)
@@ -123,9 +123,9 @@ def test_unseen_values_at_scoring_time(tmp_path: Path, mixed: pl.DataFrame) -> N
     assert encoded[0] == pytest.approx(float(np.quantile(mixed["real"], 0.5, method="nearest")), abs=0.05)
     assert encoded[2] == 1
     assert encoded[3] == 7
-    assert encoded[names == "colour"].tolist() == [0, 0, 0, 1]
+    assert encoded[names == "colour"].tolist() == [0, 0, 0, 10]
     assert encoded[names == "shop"] == pytest.approx(np.log(1 / 121))
-    assert encoded[names == "remark"].tolist() == [0, 0, 0, 0]
+    assert encoded[names == "remark"][:4].tolist() == [0, 0, 0, 0]
     assert encoded[-1] == 2
     assert encoder.actual(odd, 0, MISSING_CELLS) == "real, when"
     assert np.isfinite(encoded).all()
@@ -146,6 +146,9 @@ def test_missing_columns_are_named(tmp_path: Path, mixed: pl.DataFrame) -> None:
         "The table lacks columns that the detector learned from: gaps, colour. Columns it does not know: Colour. "
         "Rename or add columns so that the names agree."
     )
+    with pytest.raises(InputError) as restored:
+        TableEncoder.restore(*encoder.state()).check(["row", "fixed", "label"])
+    assert "Columns it does not know" not in str(restored.value)  # they were there, though not used
 
 
 def test_the_label_is_never_encoded(tmp_path: Path, mixed: pl.DataFrame) -> None:
@@ -200,6 +203,35 @@ def test_far_numbers_keep_their_differences(tmp_path: Path) -> None:
 def test_huge_numbers_stay_finite(tmp_path: Path) -> None:
     encoder, rows = fitted(tmp_path, pl.DataFrame({"v": [1e300, -1e300, 0.5, 2.5, 1.5]}))
     assert encoder.encode(rows)[:, 0].tolist() == [np.float32(1e15), np.float32(-1e15), 0.5, 2.5, 1.5]
+
+
+def test_numbers_of_wild_size_are_told_apart_by_magnitude(tmp_path: Path) -> None:
+    wild = 10 ** np.linspace(-9, 12, 200)
+    frame = pl.DataFrame({"up": wild, "down": -wild, "tame": np.linspace(1, 20, 200), "signed": wild - 1e3})
+    encoder, rows = fitted(tmp_path, frame)
+    encoded = encoder.encode(rows)
+    step = np.log(10) * 21 / 199
+    assert np.allclose(np.diff(encoded[:, 0]), step, rtol=1e-3)
+    assert np.array_equal(encoded[:, 1], -encoded[:, 0])
+    assert np.allclose(encoded[:, 2], frame["tame"]) and encoded[-1, 3] == np.float32(1e12 - 1e3)
+    odd = rows[:3].with_columns(pl.Series("up", ["1e-20", "0", "-5"]), pl.Series("down", ["1e-20", "1e300", "-1e-300"]))
+    far = encoder.encode(odd)
+    assert np.isfinite(far).all()
+    assert (far[:, 0] < encoded[:, 0].min() - 10 * step).all()  # beyond all that was seen, the impossible furthest
+    assert far[0, 0] > far[1, 0] > far[2, 0]
+    assert float(encoder.expected("up", encoded[100])) == pytest.approx(wild[100], rel=1e-4)
+    back = encoder.decode(encoded)
+    assert np.allclose(back["up"], wild, rtol=1e-4) and np.allclose(back["down"], -wild, rtol=1e-4)
+
+
+def test_a_level_never_seen_is_further_out_than_a_rare_one(tmp_path: Path) -> None:
+    colours = ["red", "green"] * 60
+    never, rows = fitted(tmp_path, pl.DataFrame({"colour": colours, "v": np.arange(120) / 8}))
+    rare, _ = fitted(tmp_path, pl.DataFrame({"colour": [*colours[:-1], "blue"], "v": np.arange(120) / 8}))
+    mauve = rows[:1].with_columns(colour=pl.lit("mauve"))
+    assert never.encode(mauve)[0, :3].tolist() == [0, 0, 10]
+    assert rare.encode(mauve)[0, :3].tolist() == [0, 0, 1]
+    assert never.decode(never.encode(mauve))["colour"][0] in ("red", "green")
 
 
 def test_numbers_with_commas(tmp_path: Path) -> None:

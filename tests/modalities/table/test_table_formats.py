@@ -37,7 +37,10 @@ def test_parquet_types(tmp_path: Path) -> None:
         "money": ("numeric", 0),
         "took": ("numeric", 0),
     }
-    assert data.profile.notes == ("Left out, not a column of single values: list, bytes.",)
+    assert data.profile.notes == (
+        "Left out, not a column of single values: list, bytes.",
+        "The same value in every row, so left out: zoned.",
+    )
     assert data.profile.layout == "parquet"
     assert data.take(np.array([0]))["zoned"][0].isoformat() == "2024-01-01T11:00:00"
     assert data.take(np.array([0]))["took"][0] == 1.5

@@ -146,3 +146,36 @@ def test_equal_rows_share_a_group_whatever_their_identifier_and_label(tmp_path: 
 def test_examples_are_short(tmp_path: Path) -> None:
     column = _column(_open(tmp_path, ["x" * 1_000_000, "b", "b"]), "v")
     assert column.examples == ("x" * 39 + "…", "b")
+
+
+def test_constants_and_copies_are_left_out_with_one_note_each(tmp_path: Path) -> None:
+    values = RNG.normal(size=N)
+    frame = pl.DataFrame({"v": values, "again": values, "nearly": [0.0, *values[1:]], "fixed": ["x"] * N, "one": 1})
+    frame.write_csv(tmp_path / "t.csv")
+    profile = open_table(tmp_path / "t.csv").profile
+    assert profile.table is not None
+    assert [column.same_as for column in profile.table.columns] == [None, "v", None, None, None]
+    assert profile.notes == (
+        "The same value in every row, so left out: fixed, one.",
+        "The same cells as another column, so left out: again (same as v).",
+    )
+
+
+def test_a_copy_of_the_label_is_left_out_wherever_it_stands(tmp_path: Path) -> None:
+    label = (np.arange(N) % 10 == 0).astype(int)
+    frame = pl.DataFrame({"hint": label, "v": RNG.normal(size=N), "label": label, "other": 1 - label})
+    frame.write_csv(tmp_path / "t.csv")
+    profile = open_table(tmp_path / "t.csv").profile
+    assert profile.table is not None
+    assert [(c.kind, c.same_as) for c in profile.table.columns] == [
+        ("boolean", "label"),
+        ("numeric", None),
+        ("label", None),
+        ("boolean", None),
+    ]
+    assert profile.notes[1:] == ("The same cells as another column, so left out: hint (same as label).",)
+
+
+def test_columns_of_few_rows_may_be_equal_by_chance(tmp_path: Path) -> None:
+    pl.DataFrame({"a": [1.5, 2.5, 3.5], "b": [1.5, 2.5, 3.5]}).write_csv(tmp_path / "t.csv")
+    assert open_table(tmp_path / "t.csv").profile.notes == ()

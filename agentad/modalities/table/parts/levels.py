@@ -16,6 +16,9 @@ MAX_KEPT = 20_000
 """Levels whose frequency is stored; rarer ones count as unseen."""
 ONCE_IS_RARE = 100
 """Training rows from which on a level seen once is `other`."""
+NEVER = 10.0
+"""A level seen in a share p of the rows lies 1/√p standard deviations out. One never seen should lie as far out as a
+rare one, but detectors cannot scale a column that never varied, and take it as it is."""
 
 
 class Levels(Part):
@@ -23,6 +26,8 @@ class Levels(Part):
 
     kind: Literal["levels"] = "levels"
     levels: tuple[str, ...]
+    other: float = 1.0
+    """What stands in the last column: `NEVER` where training had no rare level."""
 
     @property
     def width(self) -> int:
@@ -41,7 +46,9 @@ class Levels(Part):
         place = text.replace_strict(places, default=len(self.levels), return_dtype=pl.Int64).to_numpy()
         missing = text.is_null().to_numpy()
         out = np.zeros((len(text), self.width), np.float32)
-        out[np.flatnonzero(~missing), place[~missing].astype(np.int64)] = 1
+        worth = np.append(np.ones(len(self.levels), np.float32), self.other)
+        at = place[~missing].astype(np.int64)
+        out[np.flatnonzero(~missing), at] = worth[at]
         return out, missing
 
     def text(self, values: Floats) -> str:
@@ -102,7 +109,8 @@ def levels_or_frequency(column: str, series: pl.Series) -> Levels | Frequency:
     if len(counts) > MAX_LEVELS:
         return _frequency(column, flag, counts)
     least = 2 if len(series) >= ONCE_IS_RARE else 1
-    return Levels(column=column, flag=flag, levels=tuple(level for level, count in counts if count >= least))
+    levels = tuple(level for level, count in counts if count >= least)
+    return Levels(column=column, flag=flag, levels=levels, other=1.0 if len(levels) < len(counts) else NEVER)
 
 
 def as_frequency(column: str, series: pl.Series) -> Frequency:

@@ -1,4 +1,4 @@
-"""Numbers and truth values, in their own units."""
+"""Numbers and truth values, in their own units; by their magnitude where these differ too much for one unit."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from agentad.modalities.table.parts.base import Allowed, Floats, Mask, Part, needs_flag
 from agentad.modalities.table.values import Style, finite, number_style, numbers, truths
@@ -13,11 +14,21 @@ from agentad.modalities.table.values import Style, finite, number_style, numbers
 LARGEST = 1e15
 """Beyond it float32 leaves no room to add up squared differences; `memory.neighbours` takes no more."""
 PLACES = 6
+WILD = 300.0
+"""Ratio of the 95 % to the 5 % quantile of magnitudes above which numbers are encoded by their magnitude."""
+FEWEST = 20
+"""Numbers below which quantiles say little."""
+BELOW = 1e-6
+"""Magnitudes this small beside the 5 % quantile blur into zero."""
 _FAR = 1e3
+_LARGEST_POWER = 709.0
 
 
 class Number(Part):
-    """One encoded column: the value less `offset`."""
+    """One encoded column: the value less `offset`, or sign(x) · log(1 + |x| / unit) where there is a `unit`.
+
+    Beside values between 1e6 and 1e12, in one unit all that is below 1e9 would be the same.
+    """
 
     kind: Literal["number"] = "number"
     truth: bool
@@ -25,6 +36,8 @@ class Number(Part):
     style: Style
     offset: float
     """0, or the median where values lie so far from 0 that float32 would blur them."""
+    unit: float | None = None
+    """What magnitudes are counted in, None where they are of one order."""
     fill: float
     """Training median, for missing values."""
     low: float | None = None
@@ -58,6 +71,7 @@ class Number(Part):
             truth=truth,
             style=style,
             offset=offset,
+            unit=_unit(values.drop_nulls().to_numpy()),
             fill=median,
             low=_finite(values.min()),
             high=_finite(values.max()),
@@ -66,19 +80,32 @@ class Number(Part):
         )
 
     def encode(self, series: pl.Series) -> tuple[Floats, Mask]:
-        """See `Part.encode`. Infinite values are missing; beyond ±1e15 values are clipped."""
+        """See `Part.encode`. Infinite values are missing; without a unit, values beyond ±1e15 are clipped."""
         values = finite(truths(series) if self.truth else numbers(series, self.style))
-        out = (values.fill_null(self.fill) - self.offset).clip(-LARGEST, LARGEST).to_numpy()
+        filled = values.fill_null(self.fill).to_numpy()
+        if self.unit is None:
+            out = np.clip(filled - self.offset, -LARGEST, LARGEST)
+        else:
+            with np.errstate(divide="ignore"):  # the logarithm of 0
+                out = np.sign(filled) * np.logaddexp(0, np.log(np.abs(filled)) - np.log(self.unit))
         return out[:, None], values.is_null().to_numpy()
 
+    def _number(self, encoded: Floats) -> NDArray[np.float64]:
+        """Encoded values (n,) back in the column's unit."""
+        if self.unit is None:
+            return encoded.astype(np.float64) + self.offset
+        power = np.minimum(np.abs(encoded.astype(np.float64)), _LARGEST_POWER - max(np.log(self.unit), 0))
+        return np.asarray(np.sign(encoded) * self.unit * np.expm1(power))
+
     def text(self, values: Floats) -> str:
-        """The number to six digits."""
-        return f"{np.float64(values[0]) + self.offset:.6g}"
+        """The number to six digits, and no more places than the column has."""
+        value = float(self._number(values[:1])[0])
+        return f"{value if self.decimals is None else round(value, self.decimals):.6g}"
 
     def decode(self, values: Floats, allowed: Allowed, generator: np.random.Generator) -> pl.Series:
         """See `Part.decode`. Whole numbers are integers; truth values are as in training."""
         low, high = self._valid(allowed)
-        found = np.clip(values[:, 0].astype(np.float64) + self.offset, low, high)
+        found = np.clip(self._number(values[:, 0]), low, high)
         if self.decimals is not None:
             found = np.clip(found.round(self.decimals), low, high)
         if self.spelled is not None:
@@ -89,7 +116,7 @@ class Number(Part):
     def _valid(self, allowed: Allowed) -> tuple[float, float]:
         if self.low is None or self.high is None:
             return self.fill, self.fill
-        seen = allowed.seen[:, 0].astype(np.float64) + self.offset
+        seen = self._number(allowed.seen[:, 0])
         least, most = min([self.low, *seen]), max([self.high, *seen])
         room = 0.0 if self.truth else allowed.stretch * (most - least)
         low, high = least - room, most + room
@@ -114,6 +141,17 @@ def truth_of(name: str, yes: Mask, spelled: tuple[str, str]) -> pl.Series:
     if spelled == ("", ""):
         return pl.Series(name, yes)
     return pl.Series(name, np.array(spelled, dtype=object)[yes.astype(int)], pl.String)
+
+
+def _unit(values: Floats) -> float | None:
+    """Far below the small magnitudes, for numbers of one sign and wild size."""
+    if len(values) < FEWEST:
+        return None
+    least, most = np.quantile(values, (0.01, 0.99), method="nearest")
+    if np.sign(least) * np.sign(most) <= 0:  # magnitudes around 0 mean little; a logarithm would make much of them
+        return None
+    low, high = np.quantile(np.abs(values), (0.05, 0.95), method="nearest")
+    return max(float(low * BELOW), np.finfo(np.float64).tiny) if high / WILD > low else None
 
 
 def _finite(value: object) -> float | None:
