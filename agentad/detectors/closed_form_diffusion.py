@@ -125,7 +125,7 @@ class ClosedFormDiffusion:
         a = state.arrays
         self = cls(**state.settings)
         self._moves = EmpiricalMoves.restore(a)
-        self._mixtures = Mixtures(a["log_weight"], a["mean"], a["root"]) if "root" in a else None
+        self._mixtures = Mixtures.restore(a)
         self._tails = Tails(a["usual"])
         return self
 

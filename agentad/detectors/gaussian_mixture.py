@@ -26,9 +26,9 @@ RIDGE = 1e-3
 """Added to variances of z-scored columns, so that columns that repeat each other leave the covariance invertible."""
 
 
-def mixed(z: Floats, *, components: int = 5, seed: int = 0) -> mixture.GaussianMixture:
+def mixed(z: Floats, *, components: int = 5, seed: int = 0, iterations: int = 100) -> mixture.GaussianMixture:
     """scikit-learn's mixture of the rows z (n, d), of no more components than there are rows."""
-    fitted = mixture.GaussianMixture(min(components, len(z)), reg_covar=RIDGE, random_state=seed)
+    fitted = mixture.GaussianMixture(min(components, len(z)), reg_covar=RIDGE, max_iter=iterations, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a mixture that still moves is a density all the same
         return fitted.fit(np.asarray(z, dtype=np.float64))  # squares of far values leave float32

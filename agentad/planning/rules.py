@@ -19,7 +19,7 @@ _PREFERRED: dict[tuple[str, str], tuple[str, ...]] = {
     ("table", "encoder"): ("table-encoder",),
     ("image", "encoder"): ("dinov2-small", "patch-filters"),
     ("table", "normal"): ("closed-form-diffusion", "empirical-denoiser", "memory-bank", "self-cleaning"),
-    ("table", "contaminated"): ("self-cleaning", "memory-bank", "isolation-forest"),
+    ("table", "contaminated"): ("robust-fusion", "self-cleaning", "memory-bank", "isolation-forest"),
     ("image", "normal"): ("bank-diffusion", "feature-diffusion", "memory-bank"),
     ("image", "contaminated"): ("bank-diffusion", "feature-diffusion", "memory-bank"),
     ("table", "generator"): ("guided-rows", "neighbour-rows", "smote-rows", "gaussian-rows", "uniform-rows"),

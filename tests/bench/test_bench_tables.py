@@ -51,7 +51,7 @@ def test_a_name_that_a_baseline_and_a_tool_share_is_the_baseline(tables):
 def test_default_is_what_the_rules_choose_and_costs_what_it_costs(tables):
     semi, mixed = (bench_tables(tables, protocol=p) for p in ("semi", "contaminated"))
     assert {row["tool"] for row in semi["rows"] if row["detector"] == "default"} == {"closed-form-diffusion"}
-    assert {row["tool"] for row in mixed["rows"] if row["detector"] == "default"} == {"self-cleaning"}
+    assert {row["tool"] for row in mixed["rows"] if row["detector"] == "default"} == {"robust-fusion"}
     assert {row["tool"] for row in semi["rows"] if row["detector"] in CLASSICAL} == {None}
     assert _by_detector(semi)["default"]["diffusion"]
     assert not _by_detector(mixed)["default"]["diffusion"]

@@ -85,7 +85,7 @@ def test_restored_detector_scores_the_same(detector):
 def test_a_table_too_wide_for_mixtures_is_scored_without_them():
     x = np.random.default_rng(0).normal(size=(60, WIDEST + 1)).astype(np.float32)
     detector = ClosedFormDiffusion().fit(x)
-    assert "root" not in detector.state().arrays
+    assert not any(name.startswith("mixture") for name in detector.state().arrays)
     restored = ClosedFormDiffusion.restore(detector.state())
     np.testing.assert_array_equal(restored.score(x).item, detector.score(x).item)
 

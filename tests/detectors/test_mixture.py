@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from agentad.detectors.mixture import Mixtures, _mixture
+from agentad.detectors.gaussian_mixture import mixed
+from agentad.detectors.mixture import COMPONENTS, ITERATIONS, Mixtures
 
 FOLD = np.arange(200) % 2
 
@@ -20,13 +21,13 @@ def mixtures(rows):
 
 def test_its_density_is_that_of_scikit_learns_mixture_with_noise(rows, mixtures):
     new = np.array([[0.0, 0.0], [4.0, 4.5], [-9.0, 2.0]])
-    fitted = _mixture(rows[FOLD != 1], 0)
+    fitted = mixed(rows[FOLD != 1], components=COMPONENTS, iterations=ITERATIONS)
     density = sum(
         weight * multivariate_normal(mean, covariance + 0.25 * np.eye(2)).pdf(new)
         for weight, mean, covariance in zip(fitted.weights_, fitted.means_, fitted.covariances_, strict=True)
     )
     found = mixtures.held_out(new, np.ones(3, np.int64))
-    np.testing.assert_allclose(found, -np.log(density) - np.log(2 * np.pi), rtol=1e-9)  # d/2 ln 2π is left out
+    np.testing.assert_allclose(found, -np.log(density), rtol=1e-9)
 
 
 def test_a_row_is_judged_by_the_mixture_that_has_not_seen_it(rows):
@@ -43,4 +44,9 @@ def test_a_new_row_is_judged_by_the_mean_over_the_folds(rows, mixtures):
 
 
 def test_few_rows_get_few_components(rows):
-    assert Mixtures.fit(rows[:50], FOLD[:50], noise=0.1, seed=0).mean.shape == (2, 1, 2)
+    assert [m.mean.shape for m in Mixtures.fit(rows[:50], FOLD[:50], noise=0.1, seed=0).each] == [(1, 2)] * 2
+
+
+def test_restored_from_arrays(rows, mixtures):
+    np.testing.assert_array_equal(Mixtures.restore(mixtures.arrays()).surprise(rows), mixtures.surprise(rows))
+    assert Mixtures.restore({}) is None

@@ -90,7 +90,7 @@ def test_built_in_recipes_comment_their_fields(name: str):
 
 
 def test_holes_are_filled_from_the_data(cards, bare, table):
-    for facts, detector in (({"unlabelled": 500}, "self-cleaning"), ({"normal": 500}, "closed-form-diffusion")):
+    for facts, detector in (({"unlabelled": 500}, "robust-fusion"), ({"normal": 500}, "closed-form-diffusion")):
         assert load_recipe("find-odd-rows", bare, table(**facts), cards).detector.tool == detector
 
 

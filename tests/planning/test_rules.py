@@ -21,11 +21,10 @@ def test_unlabelled_table_is_contaminated(cards, asked, table):
             why="Best for tables of numbers, categories, dates, free text and missing values, mixed as they come.",
         ),
         detector=Step(
-            tool="self-cleaning",
-            params=check_params(cards["self-cleaning"], {}),
-            why="500 rows to learn from, and some of them may be anomalies. Best for tables without labels, "
-            "where some rows "
-            "may be anomalies and nobody knows which.",
+            tool="robust-fusion",
+            params=check_params(cards["robust-fusion"], {}),
+            why="500 rows to learn from, and some of them may be anomalies. Best for tables that may hide anomalies, of "
+            "which nothing is labelled.",
         ),
         baselines=(Step(tool="memory-bank", params=BANK, why=WHY_BASELINE),),
         assumptions=(
@@ -50,7 +49,7 @@ def test_known_normals_are_learned_from(cards, asked, table, facts):
 
 def test_a_few_known_normals_among_many_are_not_enough(cards, asked, table):
     plan = RulePlanner().plan(asked("1 % false alarms"), table(normal=3, unlabelled=400), cards)
-    assert (plan.training, plan.detector.tool) == ("contaminated", "self-cleaning")
+    assert (plan.training, plan.detector.tool) == ("contaminated", "robust-fusion")
     assert plan.assumptions == (
         "Only 3 rows are known to be normal: most of the 403 are assumed to be, and the others to differ from "
         "each other.",
@@ -112,7 +111,7 @@ def test_exclusions_in_words_are_said_aloud(cards, asked, table):
         params=BANK,
         why="500 rows to learn from, and some of them may be anomalies. Best for a strong, quick reference for "
         "every other "
-        "method. It stands in for self-cleaning, which you excluded.",
+        "method. It stands in for robust-fusion, self-cleaning, which you excluded.",
     )
     assert plan.assumptions[1] == "Read in your words: do not use self-cleaning."
 
@@ -174,7 +173,7 @@ def test_where_there_is_no_tool_at_all_nothing_can_be_allowed(cards, asked, tabl
 
 
 def test_rows_that_may_be_anomalies_are_left_to_the_forest_in_the_end(cards, asked, table):
-    without = asked("1 % false alarms", exclude=("memory-bank", "self-cleaning"))
+    without = asked("1 % false alarms", exclude=("memory-bank", "robust-fusion", "self-cleaning"))
     plan = RulePlanner().plan(without, table(unlabelled=500), cards)
     assert (plan.detector.tool, plan.baselines) == ("isolation-forest", ())
 
@@ -191,7 +190,15 @@ def test_a_tool_whose_package_is_not_installed_is_passed_over(cards, asked, tabl
 
 
 def test_nothing_left_after_exclusions_is_infeasible(cards, asked, table):
-    named = ("gaussian-mixture", "isolation-forest", "local-outlier-factor", "memory-bank", "pyod", "self-cleaning")
+    named = (
+        "gaussian-mixture",
+        "isolation-forest",
+        "local-outlier-factor",
+        "memory-bank",
+        "pyod",
+        "robust-fusion",
+        "self-cleaning",
+    )
     with pytest.raises(Infeasible) as caught:
         RulePlanner().plan(asked("without diffusion", exclude=named), table(unlabelled=500), cards)
     excluded = sorted({*named, *(card.name for card in cards.values() if card.diffusion)})

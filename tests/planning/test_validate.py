@@ -50,8 +50,8 @@ DETECTORS = ", ".join(n for n, card in load_cards().items() if card.kind == "det
             "self-cleaning has no parameter 'magic'; it has: references, keep",
         ),
         (
-            {"baselines": (Step(tool="self-cleaning"),)},
-            "self-cleaning stands twice among detector and baselines; each method runs once",
+            {"baselines": (Step(tool="robust-fusion"),)},
+            "robust-fusion stands twice among detector and baselines; each method runs once",
         ),
     ],
 )
@@ -69,8 +69,8 @@ def test_excluded_tools_are_rejected_wherever_the_user_named_them(cards, asked, 
         with pytest.raises(PlanRejected) as caught:
             validate(plan, request, table(unlabelled=500), cards)
         assert str(caught.value) == (
-            "self-cleaning is excluded by the user; the detectors left are: "
-            + DETECTORS.removesuffix(", self-cleaning")
+            "robust-fusion is excluded by the user; the detectors left are: "
+            + DETECTORS.replace(", robust-fusion", "").removesuffix(", self-cleaning")
         )
 
 

@@ -31,6 +31,7 @@ NAMES = [
     "neighbour-rows",
     "patch-filters",
     "pyod",
+    "robust-fusion",
     "score-norm",
     "self-cleaning",
     "smote-rows",
