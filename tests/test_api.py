@@ -117,6 +117,18 @@ def test_a_detector_works_from_another_folder_and_scores_the_same(curve, tmp_pat
     assert [json.loads(line)["score"] for line in written] == [item.score for item in scored]
 
 
+def test_columns_in_another_order_score_the_same(curve, tmp_path):
+    report = agentad.run("which rows look wrong?", data=curve)
+    lines = [line.split(",") for line in curve.read_text(encoding="utf-8").splitlines()]
+    turned = tmp_path / "turned.csv"
+    turned.write_text("\n".join(",".join(reversed(cells)) for cells in lines) + "\n", encoding="utf-8")
+    first, other = (agentad.load(report.run).score(path) for path in (curve, turned))
+    assert [item.model_dump() for item in other] == [item.model_dump() for item in first]
+    found = agentad.detect(report.run, data=turned, out=tmp_path / "out")
+    written = Path(found.scores).read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["score"] for line in written] == [item.score for item in first]
+
+
 def test_new_rows_must_have_the_columns_of_the_old_ones(curve, tmp_path):
     report = agentad.run("which rows look wrong?", data=curve)
     other = tmp_path / "other.csv"

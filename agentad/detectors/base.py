@@ -42,7 +42,7 @@ class Detector(Protocol):
     """A scoring rule over encoded items.
 
     Encoded items are (n, d) for tables and (n, h, w, c) for images. Constructor parameters are keyword-only and are
-    exactly those of the tool card. One of tables that has `uses_layout = True` gets, as a further keyword of `fit`,
+    exactly those of the tool card. One that has `uses_layout = True` gets, as a further keyword of `fit` on tables,
     `layout`: the encoder's `modalities.table.Layout`.
     """
 

@@ -31,18 +31,19 @@ from agentad.detectors.local_gaussian import local_lengths
 from agentad.detectors.mixture import Mixtures
 from agentad.detectors.robust import as_float32
 from agentad.detectors.tails import Tails
+from agentad.modalities.table.layout import Layout
 
 LOCAL_NOISE = 0.01
 """Variance of the local Gaussian's noise over all columns, in squared typical distances."""
 MIXTURE_NOISE = 0.01
-"""σ² of the mixture, in variances of a column."""
+"""σ² of the mixture, in squared units of the scaled columns."""
 WEIGHTS = np.array([*[1.0] * LENGTHS, 2.0, 2.0])
 WIDEST = 200
 """Columns up to which a mixture is fitted: its covariances have as many squared."""
 FEWEST = 20
 """References from which on a mixture is fitted."""
 FAR = 20.0
-"""Standard deviations from the mean at which a value is cut for the mixture."""
+"""Scaled units from the mean at which a value is cut for the mixture."""
 _FOLDS = 3
 
 Mask = NDArray[np.bool_]
@@ -55,19 +56,21 @@ class ClosedFormDiffusion:
         references: most training rows kept to denoise with and to learn from, drawn at random where there are more.
     """
 
+    uses_layout = True
+
     held_out: Scores
 
     def __init__(self, *, references: int = 5000) -> None:
         self.references = references
 
-    def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0) -> Self:
+    def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0, layout: Layout | None = None) -> Self:
         """Choose references among the rows x (n, d), fit the mixtures to them, and measure how all judge each other.
 
         Raises:
             InputError: fewer than two rows, or a single group.
         """
         groups = np.arange(len(x)) if groups is None else np.asarray(groups)
-        m = self._moves = EmpiricalMoves(x, groups, references=self.references, seed=seed)
+        m = self._moves = EmpiricalMoves(x, groups, references=self.references, seed=seed, layout=layout)
         mixed = self._fit_mixtures(x, groups, seed)
         reference = np.zeros(len(x), dtype=bool)
         reference[m.chosen] = True

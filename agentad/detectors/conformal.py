@@ -108,5 +108,5 @@ def _empirical_null_threshold(null: EmpiricalNull, scores: Floats, target_far: f
         far_low=0.0,
         far_high=min(target_far + NULL_ERROR, 1.0),
         warning="no item is known to be normal: the false-alarm rate is estimated from the bulk of the scores, assumes "
-        f"that at least 90 % of the items are normal, and may be off by {NULL_ERROR:.0%}{few}",
+        f"that at least 90 % of the items are normal, and may be off by {100 * NULL_ERROR:.0f} %{few}",
     )

@@ -23,11 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats, Ints, Scores, State
+from agentad.detectors.fair_columns import fair_scalings
 from agentad.detectors.nearest_rows import batches, mean_distance
-from agentad.detectors.robust import Scaling, as_float32, scalings
+from agentad.detectors.robust import Scaling, as_float32
 from agentad.detectors.self_cleaning import column_shares
 from agentad.errors import InputError
 from agentad.memory.neighbours import Neighbours
+from agentad.modalities.table.layout import Layout
 
 
 class DiffusionTimeNP:
@@ -38,13 +40,15 @@ class DiffusionTimeNP:
         references: most training rows kept to search, drawn at random where there are more.
     """
 
+    uses_layout = True
+
     held_out: Scores
 
     def __init__(self, *, neighbours: int = 5, references: int = 20_000) -> None:
         self.neighbours = neighbours
         self.references = references
 
-    def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0) -> Self:
+    def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0, layout: Layout | None = None) -> Self:
         """Keep references among the rows x (n, d), and score every row against those of other groups.
 
         Raises:
@@ -54,7 +58,7 @@ class DiffusionTimeNP:
         chosen = np.sort(np.random.default_rng(seed).permutation(len(x))[: self.references])
         if len(np.unique(groups[chosen])) < 2:
             raise InputError(f"{len(x)} rows of one source cannot judge each other; give rows of at least two sources")
-        self._scaling = scalings(x)[0]
+        self._scaling = fair_scalings(x, layout)[0]
         self._rows = np.asarray(x[chosen], dtype=np.float32)
         self._references = Neighbours(self._scaling.apply(self._rows), groups=groups[chosen])
         self.held_out = self._judge(x, groups)

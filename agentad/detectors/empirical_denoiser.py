@@ -19,6 +19,7 @@ import numpy as np
 from agentad.detectors.base import Floats, Ints, Scores, State
 from agentad.detectors.empirical_moves import Batch, EmpiricalMoves, unit_parts
 from agentad.detectors.robust import as_float32, centre_and_spread
+from agentad.modalities.table.layout import Layout
 
 
 class EmpiricalDenoiser:
@@ -28,19 +29,21 @@ class EmpiricalDenoiser:
         references: most training rows kept to denoise with, drawn at random where there are more.
     """
 
+    uses_layout = True
+
     held_out: Scores
 
     def __init__(self, *, references: int = 5000) -> None:
         self.references = references
 
-    def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0) -> Self:
+    def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0, layout: Layout | None = None) -> Self:
         """Choose references among the rows x (n, d) and measure how they denoise each other.
 
         Raises:
             InputError: fewer than two rows, or a single group.
         """
         groups = np.arange(len(x)) if groups is None else np.asarray(groups)
-        m = self._moves = EmpiricalMoves(x, groups, references=self.references, seed=seed)
+        m = self._moves = EmpiricalMoves(x, groups, references=self.references, seed=seed, layout=layout)
         lengths = np.concatenate([m.lengths(m.moves(found)[0])[0] for _, found in m.references])
         self._median, self._spread = centre_and_spread(lengths)
         self.held_out = self._judge(m.held_out(x, groups), x.shape)

@@ -27,10 +27,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats, Ints
+from agentad.detectors.fair_columns import fair_scalings
 from agentad.detectors.nearest_rows import batches, kernel, typical_distance
-from agentad.detectors.robust import Scaling, scalings
+from agentad.detectors.robust import Scaling
 from agentad.errors import InputError
 from agentad.memory.neighbours import Floats32, Ids, Neighbours
+from agentad.modalities.table.layout import Layout
 
 LEVELS = (0.3, 1.0, 9.0)
 """Bandwidths c in units of the typical distance b."""
@@ -70,6 +72,7 @@ class EmpiricalMoves:
         groups: (n,) rows of one group do not judge each other.
         references: most rows kept to denoise with, drawn at random where there are more.
         seed: decides which.
+        layout: what the encoded columns are.
 
     Raises:
         InputError: fewer than two rows, or a single group.
@@ -78,13 +81,13 @@ class EmpiricalMoves:
     references: list[tuple[slice, list[Found]]]
     """After construction: the references, each with those of other groups."""
 
-    def __init__(self, x: Floats, groups: Ints, *, references: int, seed: int) -> None:
+    def __init__(self, x: Floats, groups: Ints, *, references: int, seed: int, layout: Layout | None = None) -> None:
         self.chosen = np.sort(np.random.default_rng(seed).permutation(len(x))[:references])
         own = groups[self.chosen]
         if len(np.unique(own)) < 2:
             raise InputError(f"{len(x)} rows of one source cannot judge each other; give rows of at least two sources")
         self.rows = np.asarray(x[self.chosen], dtype=np.float32)
-        self.scalings: Sequence[Scaling] = scalings(x)
+        self.scalings: Sequence[Scaling] = fair_scalings(x, layout)
         self._remember(own)
         self.references = list(self.search(self.rows, own))
         self._measure()

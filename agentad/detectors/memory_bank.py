@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats, Ints, Scores, State
+from agentad.detectors.fair_columns import fair_scalings
 from agentad.detectors.pooling import top_mean
-from agentad.detectors.robust import Scaling, scalings
+from agentad.detectors.robust import Scaling
 from agentad.errors import InputError
 from agentad.memory.neighbours import Neighbours
+from agentad.modalities.table.layout import Layout
 
 CANDIDATES = 50_000
 """Patches among which rare ones are looked for; bounds the cost of looking."""
@@ -44,9 +46,11 @@ class MemoryBank:
         pool: an image's score is the mean of this many highest patches.
     """
 
+    uses_layout = True
+
     held_out: Scores
     _scaling: Scaling | None = None
-    """Rows are compared in standard deviations of their columns; patch features come on one scale."""
+    """Rows are compared in `fair_columns` units; patch features come on one scale."""
 
     def __init__(self, *, neighbours: int = 1, size: int = 8000, rare: float = 0.0, pool: int = 4) -> None:
         self.neighbours = neighbours
@@ -54,7 +58,7 @@ class MemoryBank:
         self.rare = rare
         self.pool = pool
 
-    def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0) -> Self:
+    def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0, layout: Layout | None = None) -> Self:
         """Remember patches of `x` (n, h, w, c) or rows of `x` (n, d).
 
         Raises:
@@ -66,7 +70,7 @@ class MemoryBank:
                 f"a memory bank needs items of at least 2 groups, got {len(x)} items of 1. Add normal items."
             )
         if x.ndim == 2:
-            self._scaling = scalings(x)[0]
+            self._scaling = fair_scalings(x, layout)[0]
             x = self._scaling.apply(x)
         picked = self._pick(_rows(x), np.repeat(groups, _per_item(x)), np.random.default_rng(seed))
         self._remember(_rows(x)[picked], *np.divmod(picked, _per_item(x)), groups)

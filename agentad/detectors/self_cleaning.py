@@ -28,10 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats, Ints, Scores, State
+from agentad.detectors.fair_columns import fair_scalings
 from agentad.detectors.nearest_rows import NEAREST, batches, kernel, mean_distance, typical_distance
-from agentad.detectors.robust import Scaling, as_float32, scalings
+from agentad.detectors.robust import Scaling, as_float32
 from agentad.errors import InputError
 from agentad.memory.neighbours import Floats32, Neighbours
+from agentad.modalities.table.layout import Layout
 
 SUBSAMPLES, SUBSAMPLE = 50, 32
 
@@ -44,6 +46,8 @@ class SelfCleaning:
         keep: share of rows taken to be normal.
     """
 
+    uses_layout = True
+
     held_out: Scores
     """The training rows' own scores, against kept rows of other groups."""
 
@@ -51,7 +55,7 @@ class SelfCleaning:
         self.references = references
         self.keep = keep
 
-    def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0) -> Self:
+    def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0, layout: Layout | None = None) -> Self:
         """Clean the rows x (n, d) and score them all.
 
         Raises:
@@ -62,7 +66,7 @@ class SelfCleaning:
         chosen = np.sort(generator.permutation(len(x))[: self.references])
         own = groups[chosen]
         self._rows = np.asarray(x[chosen], dtype=np.float32)
-        self._scalings = list(scalings(x))
+        self._scalings = list(fair_scalings(x, layout))
         scaled = [scaling.apply(self._rows) for scaling in self._scalings]
         self._kept = np.stack([clean(u, own, keep=self.keep, generator=generator) for u in scaled])
         self._set_neighbours(own)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agentad import flow
-from agentad.report.text import clean, whole
+from agentad.report.text import clean, figure, whole
 
 COLUMNS = 6
 """Columns shown beside each other; the rest of a row's drivers are listed in words."""
@@ -73,7 +73,7 @@ def interval(driver: flow.ColumnEvidence) -> str:
     """`80 to 160`; empty without an interval, or where it is nothing but the expected value."""
     if driver.low is None or driver.high is None or {driver.low, driver.high} == {driver.expected}:
         return ""
-    return f"{clean(driver.low, 40)} to {clean(driver.high, 40)}"
+    return f"{clean(figure(driver.low), 40)} to {clean(figure(driver.high), 40)}"
 
 
 def _others(item: flow.ScoredItem, columns: Sequence[str]) -> str:
@@ -84,5 +84,5 @@ def _others(item: flow.ScoredItem, columns: Sequence[str]) -> str:
 def _said(driver: flow.ColumnEvidence) -> str:
     span = f" ({told})" if (told := interval(driver)) else ""
     beside = f", odd only together with {clean(driver.partner, 40)}" if driver.partner else ""
-    value, expected = clean(driver.actual, 40), clean(driver.expected, 40)
+    value, expected = clean(figure(driver.actual), 40), clean(figure(driver.expected), 40)
     return f"{clean(driver.column, 40)} is {value}, expected {expected}{span}{beside} ({whole(driver.share)})"

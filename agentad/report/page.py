@@ -143,11 +143,13 @@ def _scores(report: flow.Report, items: Sequence[flow.ScoredItem], shown: Exhibi
     scores = np.array([i.score for i in items], float)
     known = np.array([shown.labels.get(i.id, -1) for i in items], int)
     noun, plain = words.noun(report), not (known >= 0).any()
+    # labels are known to the page where they were used to measure, which is not where the detector learned
+    kind = f"unlabelled {noun}s" if report.profile.unlabelled else f"{noun}s learned from"
     learnt = "Held-out normal" if report.plan.training == "normal" else "Held-out training"
     held = np.zeros(0) if shown.held_out is None else shown.held_out
     return [
         Group(f"{learnt} {noun}s", "held", held),
-        Group(f"Scored {noun}s" if plain else f"Scored, unlabelled {noun}s", "scored", scores[known < 0]),
+        Group(f"Scored {noun}s" if plain else f"Scored, {kind}", "scored", scores[known < 0]),
         Group(f"Scored, labelled normal {noun}s", "normal", scores[known == 0]),
         Group(f"Scored, labelled anomalous {noun}s", "anomalous", scores[known == 1]),
     ]

@@ -40,10 +40,14 @@ def number(value: float) -> str:
 
 
 def figure(cell: str) -> str:
-    """A cell's text, except that of a fraction with more digits than can be read at a glance six are kept."""
-    if len(cell) <= LONG or not _FRACTION.fullmatch(cell):
+    """A cell's text, except that of a fraction with more digits than can be read at a glance six are kept.
+
+    Beside a power of ten there are at most four.
+    """
+    if not _FRACTION.fullmatch(cell) or (len(cell) <= LONG and "e" not in cell.lower()):
         return cell
-    return f"{float(cell):.6g}"
+    short = f"{float(cell):.6g}"
+    return min(cell, f"{float(cell):.4g}" if "e" in short else short, key=len)
 
 
 def percent(share: float) -> str:
@@ -65,8 +69,8 @@ def tied(sentence: str) -> str:
 
 
 def chance(p: float) -> str:
-    """A p-value with two digits."""
-    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
+    """A p-value with two digits, on one line."""
+    return "<\u00a00.0001" if p < 1e-4 else f"{p:.2g}"
 
 
 def measure(value: float) -> str:

@@ -68,9 +68,13 @@ def skipped(profile: flow.DataProfile) -> str | None:
 def warnings(report: flow.Report) -> list[tuple[str, str]]:
     """What must not be overlooked, as (heading, text), gravest first."""
     losses = [("The baseline wins", sentence(c)) for c in comparisons(report) if c.lost]
-    threshold = [("The threshold is uncertain", w)] if (w := report.threshold.warning) else []
+    threshold = [("The threshold is uncertain", _whole(w))] if (w := report.threshold.warning) else []
     left_out = [("Data left out", s)] if (s := skipped(report.profile)) else []
     return threshold + losses + left_out + [("Note", n) for n in report.notes]
+
+
+def _whole(sentence: str) -> str:
+    return f"{sentence[0].upper()}{sentence[1:].removesuffix('.')}."
 
 
 def next_commands(report: flow.Report) -> list[tuple[str, str]]:

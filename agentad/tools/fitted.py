@@ -112,7 +112,7 @@ def encode_sample(plan: Plan, data: Any, train: Indices, progress: Progress = si
 def fit(plan: Plan, step: Step, encoder: Any, x: Floats, items: Items) -> FittedDetector:
     """Fit the detector `step` names on encoded `items` x (n, …) and calibrate it on its held-out scores."""
     made = make(step)
-    told = {"layout": encoder.layout} if getattr(made, "uses_layout", False) else {}
+    told = {"layout": encoder.layout} if plan.modality == "table" and getattr(made, "uses_layout", False) else {}
     scorer: Detector = made.fit(x, groups=items.group, seed=plan.seed, **told)
     calibration = Calibration(scorer.held_out.item, plan.target_far, known_normal=plan.training == "normal")
     local = scorer.held_out.local

@@ -58,6 +58,13 @@ def test_an_interval_that_says_nothing_is_not_said(low: str | None, high: str | 
     assert interval(flow.ColumnEvidence(column="a", actual="7", expected="120", share=1.0, low=low, high=high)) == ""
 
 
+def test_an_interval_is_said_in_few_digits() -> None:
+    ends = {"low": "1.20848e-09", "high": "7.48098e-07"}
+    assert interval(flow.ColumnEvidence(column="a", actual="7", expected="0.1", share=1.0, **ends)) == (
+        "1.208e-09 to 7.481e-07"
+    )
+
+
 def test_words_name_the_interval_and_the_partner() -> None:
     many = row("0", **{f"c{i}": 0.15 for i in range(COLUMNS)})
     last = flow.ColumnEvidence(

@@ -106,6 +106,24 @@ def test_each_item_is_shown_once_and_referred_to_afterwards(new_table_run: Calla
     assert "Also shown above" in page.text
 
 
+def test_further_drivers_are_said_below_the_row_that_has_some(new_report: Callable[..., flow.Report]) -> None:
+    def item(name: str, *columns: str) -> flow.ScoredItem:
+        evidence = tuple(flow.ColumnEvidence(column=c, actual="9", expected="2", share=1 / 7) for c in columns)
+        return flow.ScoredItem(id=name, score=9.0, p_value=0.001, flag=True, evidence=evidence)
+
+    items = [item("0", *"abcdefg"), item("1", *"abcdef")]
+    page = Page(render(new_report(items), items, Exhibits()))
+    assert len([a for a in page.having("tr") if a.get("class") == "also"]) == 1
+    assert "Also: g is 9, expected 2 (14 %)" in page.text
+
+
+def test_scores_of_rows_learned_from_are_not_called_unlabelled(new_table_run: Callable[..., Run]) -> None:
+    report, items, exhibits = new_table_run()
+    judged = {name: label for name, label in exhibits.labels.items() if int(name) < 240}
+    page = Page(render(report, items, replace(exhibits, labels=judged)))
+    assert "Scored, rows learned from" in page.text
+
+
 def test_driving_cells_show_actual_expected_and_share(new_report: Callable[..., flow.Report]) -> None:
     evidence = flow.ColumnEvidence(column="pressure", actual="9.7", expected="1.2", share=0.83)
     item = flow.ScoredItem(id="37", score=8.25, p_value=0.0049, flag=True, evidence=(evidence,))

@@ -70,6 +70,13 @@ def test_warnings_come_gravest_first(new_report: NewReport) -> None:
     ]
 
 
+def test_a_warning_is_a_whole_sentence(new_report: NewReport) -> None:
+    report = new_report([])
+    threshold = report.threshold.model_copy(update={"warning": "no row is known to be normal"})
+    said = words.warnings(report.model_copy(update={"threshold": threshold}))
+    assert said == [("The threshold is uncertain", "No row is known to be normal.")]
+
+
 def test_next_commands_quote_what_a_shell_would_split(new_report: NewReport) -> None:
     report = new_report([], detector="/my runs/it's/detector", dir="/my runs/it's")
     commands = [command for _, command in words.next_commands(report)]
