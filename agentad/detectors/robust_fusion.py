@@ -29,9 +29,11 @@ from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats, Ints, Scores, State
 from agentad.detectors.column_densities import ColumnDensities
-from agentad.detectors.robust import Scaling, as_float32, scalings
+from agentad.detectors.fair_columns import fair_scalings
+from agentad.detectors.robust import Scaling, as_float32
 from agentad.detectors.self_cleaning import SelfCleaning
 from agentad.detectors.trimmed_gaussian import TrimmedGaussian
+from agentad.modalities.table.layout import Layout
 
 WEIGHTS = np.array([2.0, 2.0, 1.0])
 SHARPNESS = 0.5
@@ -55,20 +57,23 @@ class RobustFusion:
     """
 
     held_out: Scores
+    uses_layout = True
 
     def __init__(self, *, references: int = 7000, keep: float = 0.7) -> None:
         self.references = references
         self.keep = keep
 
-    def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0) -> Self:
+    def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0, layout: Layout | None = None) -> Self:
         """Clean the rows x (n, d) and score them all.
 
         Raises:
             InputError: fewer than two rows, or what is kept is of a single group.
         """
         groups = np.arange(len(x)) if groups is None else np.asarray(groups)
-        self._cleaned = SelfCleaning(references=self.references, keep=self.keep).fit(x, groups=groups, seed=seed)
-        self._scalings: Sequence[Scaling] = scalings(x)
+        self._cleaned = SelfCleaning(references=self.references, keep=self.keep).fit(
+            x, groups=groups, seed=seed, layout=layout
+        )
+        self._scalings: Sequence[Scaling] = fair_scalings(x, layout)
         cleaned = self._cleaned.held_out
         self._views = _Views.fit(self._scaled(x), cleaned.item)
         measures = np.column_stack([_log(cleaned.item), self._views.measures(self._scaled(x))])

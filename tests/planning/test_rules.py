@@ -23,8 +23,8 @@ def test_unlabelled_table_is_contaminated(cards, asked, table):
         detector=Step(
             tool="robust-fusion",
             params=check_params(cards["robust-fusion"], {}),
-            why="500 rows to learn from, and some of them may be anomalies. Best for tables that may hide anomalies, of "
-            "which nothing is labelled.",
+            why="500 rows to learn from, and some of them may be anomalies. Best for tables that may hide anomalies, "
+            "of which nothing is labelled.",
         ),
         baselines=(Step(tool="memory-bank", params=BANK, why=WHY_BASELINE),),
         assumptions=(
