@@ -25,6 +25,8 @@ _PREFERRED: dict[tuple[str, str], tuple[str, ...]] = {
     ("table", "generator"): ("guided-rows", "neighbour-rows", "smote-rows", "gaussian-rows", "uniform-rows"),
 }
 """Best first, by the figures on the cards. Tools that are not named follow by name."""
+_MIXED = {("table", "contaminated"): ("self-cleaning", "robust-fusion", "memory-bank", "isolation-forest")}
+"""The same for tables of more than numbers, where it differs."""
 
 
 class RulePlanner:
@@ -87,7 +89,9 @@ def choose(kind: Kind, situation: Situation, training: Training) -> Step:
 
 
 def _order(kind: Kind, situation: Situation, training: Training) -> tuple[str, ...]:
-    return _PREFERRED.get((situation.profile.modality, training if kind == "detector" else kind), ())
+    wanted = (situation.profile.modality, training if kind == "detector" else kind)
+    order = _PREFERRED.get(wanted, ())
+    return _MIXED.get(wanted, order) if situation.mixed else order
 
 
 def _ranked(kind: Kind, situation: Situation, training: Training) -> list[ToolCard]:

@@ -21,6 +21,7 @@ Kind = Literal["encoder", "detector", "generator"]
 DEFAULT_FAR = 0.01
 ENOUGH_NORMAL = 20
 """Known normals that are worth learning from alone, although there are unlabelled items as well."""
+_MORE_THAN_NUMBERS = ("categorical", "datetime", "text")
 _ITEMS = {"table": "rows", "image": "images"}
 
 
@@ -76,6 +77,12 @@ class Situation:
                 f"normal ones; add normal {self.items}, or drop the labels if they are wrong"
             )
         return facts.normal >= ENOUGH_NORMAL or (facts.normal > 0 and facts.unlabelled == 0)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether a table has columns that are more than numbers: categories, moments, texts."""
+        table = self.profile.table
+        return table is not None and any(column.kind in _MORE_THAN_NUMBERS for column in table.columns)
 
     def learnable(self, training: Training) -> int:
         """How many items there are to learn from."""

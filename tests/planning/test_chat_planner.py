@@ -210,9 +210,8 @@ def test_text_from_the_data_stays_inside_the_data_block(cards, asked, table, tex
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_text_from_the_data_does_not_move_the_rules(cards, asked, table, text):
     request = asked("find odd rows")
-    assert RulePlanner().plan(request, hostile(table, text), cards) == RulePlanner().plan(
-        request, table(unlabelled=500), cards
-    )
+    harmless = RulePlanner().plan(request, hostile(table, "a note"), cards)
+    assert RulePlanner().plan(request, hostile(table, text), cards) == harmless
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
 from agentad.errors import Infeasible, InputError
-from agentad.flow import Plan, Step
+from agentad.flow import Column, Plan, Step
 from agentad.planning.rules import RulePlanner, choose
 from agentad.planning.situation import Situation
 from agentad.tools.cards import check_params
@@ -102,6 +102,16 @@ def test_exclusions_are_kept_to(cards, asked, images, exclude, detector, baselin
     plan = RulePlanner().plan(asked(exclude=exclude), images(normal=200), cards)
     assert (plan.detector.tool, [step.tool for step in plan.baselines]) == (detector, baselines)
     assert plan.detector.why.endswith("which you excluded.")
+
+
+@pytest.mark.parametrize(("kind", "tool"), [("numeric", "robust-fusion"), ("categorical", "self-cleaning")])
+def test_what_suits_an_unlabelled_table_depends_on_its_columns(cards, asked, table, kind, tool):
+    columns = (
+        Column(name="a", kind="integer", missing=0, distinct=9),
+        Column(name="b", kind=kind, missing=0, distinct=9),
+    )
+    plan = RulePlanner().plan(asked(), table(unlabelled=500, columns=columns), cards)
+    assert plan.detector.tool == tool
 
 
 def test_exclusions_in_words_are_said_aloud(cards, asked, table):
