@@ -22,7 +22,7 @@ class CellHashes:
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._weight = {name: _odd(np.array([position]))[0] for position, name in enumerate(names)}
+        self._weight = {name: _scattered(np.array([position]))[0] for position, name in enumerate(names)}
         self._rows = 0
         self._columns = {name: np.zeros(1, np.uint64) for name in names}
         self._sums: list[Hashes] = []
@@ -31,7 +31,7 @@ class CellHashes:
     def add(self, frame: pl.DataFrame, held: Sequence[str]) -> None:
         """One chunk. Columns in `held` stay apart; a column cannot go back to being held."""
         total = np.zeros(len(frame), np.uint64)
-        place = _odd(np.arange(self._rows, self._rows + len(frame)))
+        place = _scattered(np.arange(self._rows, self._rows + len(frame)))
         for name, weight in self._weight.items():
             hashes = frame[name].hash(0).to_numpy()
             self._columns[name] += (hashes * place).sum()
@@ -68,6 +68,13 @@ class CellHashes:
         return rank[inverse]
 
 
-def _odd(places: NDArray[np.int64]) -> Hashes:
-    """Weights that tell places apart and lose nothing modulo 2^64."""
-    return 2 * places.astype(np.uint64) + 1
+def _scattered(places: NDArray[np.int64]) -> Hashes:
+    """Weights for a sum modulo 2^64 that tells places apart: odd, and scattered over all 64 bits (SplitMix64).
+
+    Small weights would not do: columns of two values make sums of few weights, and sums of small numbers meet.
+    """
+    with np.errstate(over="ignore"):
+        z = (places.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (z ^ (z >> np.uint64(31))) | np.uint64(1)
