@@ -27,10 +27,10 @@ WORST_EXPLAINED = 50
 """The highest scores of each batch are explained even if nothing is flagged."""
 MOST_EXPLAINED = 1_000
 """Most items of a batch that are explained."""
-_SAID = TypeAdapter(tuple[Evidence, ...])
-_JSON = json.JSONEncoder().encode
 LINES = 65_536
 """Lines written from one block; bounds the memory of turning arrays into numbers."""
+_SAID: TypeAdapter[tuple[Evidence, ...]] = TypeAdapter(tuple[Evidence, ...])
+_JSON = json.JSONEncoder().encode
 
 
 @dataclass
@@ -133,8 +133,12 @@ def _explain(fitted: FittedDetector, data: Any, batch: Batch, scores: Scores, in
     raw = [batch.raw[i] for i in chosen] if isinstance(batch.raw, list) else batch.raw[chosen]
     part = Batch(batch.index[chosen], raw, batch.x[chosen])
     found = fitted.evidence(data, part, scores.take(chosen))
-    said = (_SAID.dump_json(own).decode() for own in found)
-    into.evidence.update(zip(part.index.tolist(), said, strict=True))
+    into.evidence.update(zip(part.index.tolist(), map(as_json, found), strict=True))
+
+
+def as_json(said: tuple[Evidence, ...]) -> str:
+    """The value of `evidence` in a line of `scores.jsonl`."""
+    return _SAID.dump_json(said).decode()
 
 
 def _worth_explaining(fitted: FittedDetector, item: NDArray[Any]) -> Indices:

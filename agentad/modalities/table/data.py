@@ -23,7 +23,6 @@ from agentad.modalities.table.source import MAX_ROWS, Losses, Source
 from agentad.modalities.table.survey import Findings, Survey
 from agentad.modalities.table.text_file import NotUtf8, TextFile
 
-
 REMEMBERED = 64 << 20
 """Bytes of rows that are kept after they were taken, so that a sample is read once however often it is asked for."""
 
