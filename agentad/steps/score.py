@@ -30,7 +30,7 @@ MOST_EXPLAINED = 1_000
 LINES = 65_536
 """Lines written from one block; bounds the memory of turning arrays into numbers."""
 _SAID: TypeAdapter[tuple[Evidence, ...]] = TypeAdapter(tuple[Evidence, ...])
-_JSON = json.JSONEncoder().encode
+_quoted = json.encoder.encode_basestring_ascii
 
 
 @dataclass
@@ -73,7 +73,8 @@ def score(session: Session, folder: Path) -> None:
     _explain_held_out(fitted, session.data, known, scores, main, folder)
     for name in baselines:
         results[name].put(*held_out(session, name))
-    judged = split.test if len(split.test) else split.scored[:0]
+    judged = np.zeros(len(session.data.items), dtype=bool)
+    judged[split.test] = True
     fresh = np.setdiff1d(split.scored, known)
     for batch in _score_fresh(fitted, session.data, fresh, main, folder, session.progress):
         _score_baselines(baselines, batch, judged, results)
@@ -104,10 +105,10 @@ def _score_fresh(
 
 
 def _score_baselines(
-    baselines: Mapping[str, Detector], batch: Batch, judged: Indices, into: Mapping[str, Scored]
+    baselines: Mapping[str, Detector], batch: Batch, judged: NDArray[np.bool_], into: Mapping[str, Scored]
 ) -> None:
-    """Baselines are only asked about items that metrics will be computed on."""
-    wanted = np.isin(batch.index, judged)
+    """Baselines are only asked about `judged` items (of all n), which metrics will be computed on."""
+    wanted = judged[batch.index]
     if wanted.any():
         for name, detector in baselines.items():
             into[name].put(batch.index[wanted], detector.score(batch.x[wanted]))
@@ -169,8 +170,8 @@ def _lines(
     for i, name, value, p_value, flag in zip(*columns, strict=True):
         said, drawn = result.evidence.get(i, "[]"), result.maps.get(i)
         yield (
-            f'{{"id":{_JSON(name)},"score":{value!r},"p_value":{p_value!r},"flag":{"true" if flag else "false"},'
-            f'"evidence":{said},"map":{"null" if drawn is None else _JSON(drawn)}}}\n'
+            f'{{"id":{_quoted(name)},"score":{value!r},"p_value":{p_value!r},"flag":{"true" if flag else "false"},'
+            f'"evidence":{said},"map":{"null" if drawn is None else _quoted(drawn)}}}\n'
         )
 
 
