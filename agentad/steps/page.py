@@ -94,8 +94,8 @@ def _listed(session: Session) -> dict[int, ScoredItem]:
 
 def _exhibits(session: Session, made: Report, listed: dict[int, ScoredItem]) -> Exhibits:
     data, split = session.data, session.split
-    judged = np.intersect1d(np.fromiter(listed, np.int64), split.test).tolist()
-    labels = {listed[i].id: int(data.items.label[i]) for i in judged}
+    place = np.fromiter(listed, np.int64)
+    labels = {listed[i].id: int(data.items.label[i]) for i in place[np.isin(place, split.test)].tolist()}
     chosen = set(pick(list(listed.values()), made.threshold.value, labels).ids)
     wanted = {i: item for i, item in listed.items() if item.id in chosen}
     _, local = read_scores(session, session.plan.detector.tool)

@@ -73,7 +73,7 @@ def split(session: Session, folder: Path) -> None:
     """Indices of what is learned from, judged and scored, and each item's id, label and group."""
     items = session.data.items
     drawn = split_items(items, session.plan.training, session.plan.seed)
-    different = len(np.unique(items.group[drawn.train]))
+    different = np.count_nonzero(np.bincount(items.group[drawn.train]))
     if different < FEWEST_TO_LEARN:
         copies = ", all of them copies of one another" if len(drawn.train) > 1 else ""
         raise Infeasible(

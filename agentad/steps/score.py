@@ -75,7 +75,7 @@ def score(session: Session, folder: Path) -> None:
         results[name].put(*held_out(session, name))
     judged = np.zeros(len(session.data.items), dtype=bool)
     judged[split.test] = True
-    fresh = np.setdiff1d(split.scored, known)
+    fresh = np.setdiff1d(split.scored, known, assume_unique=True)
     for batch in _score_fresh(fitted, session.data, fresh, main, folder, session.progress):
         _score_baselines(baselines, batch, judged, results)
     for name, result in results.items():
