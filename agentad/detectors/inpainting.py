@@ -19,7 +19,7 @@ partner is taken out as well: each value may occur, but not beside the other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -41,7 +41,7 @@ ORDINARY = 2.0
 _FAR = 20.0
 _FLOOR = 0.05
 """Least standard deviation of a conditional distribution, in those of the column: rounding, and few neighbours."""
-_BATCH = 128
+_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,20 @@ class Inpainted:
     NaN, like its expectation and interval, where it was not wanted."""
     partner: Ints
     """(n,) the wanted source column beside which the most surprising one is odd, though ordinary without it; or -1."""
+
+
+@dataclass(frozen=True)
+class _Conditional:
+    """The distribution of o columns of n rows given their others."""
+
+    values: Floats
+    """(n, k, o) of the nearest training rows."""
+    weights: Floats
+    """(n, k), each row summing to 1."""
+    mean: Floats
+    """(n, o)"""
+    surprise: Floats
+    """(n,) how far the actual values are from the mean, in standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +125,8 @@ class RowMemory:
             if len(rows):
                 found = self._conditional(u[rows], own, total[rows] - self._squares(u[rows], own))
                 at = np.ix_(rows, own)
-                expected[at], low[at], high[at], surprise[rows, c] = found
+                expected[at], surprise[rows, c] = found.mean, found.surprise
+                low[at], high[at] = _quantiles(found.values, found.weights, INTERVAL)
         return expected, low, high, surprise, self._partners(u, owner, total, surprise)
 
     def _squares(self, u: NDArray[np.float32], columns: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -122,8 +137,8 @@ class RowMemory:
             total += difference * difference
         return total
 
-    def _conditional(self, u: NDArray[np.float32], own: NDArray[np.bool_], rest: Floats) -> tuple[Floats, ...]:
-        """Mean, quantiles (n, o) and surprise (n,) of the columns `own`, given distances (n, m) in the others."""
+    def _conditional(self, u: NDArray[np.float32], own: NDArray[np.bool_], rest: Floats) -> _Conditional:
+        """What the columns `own` of rows u (n, d) are expected to be, given squared distances (n, m) in the others."""
         k = min(NEAREST, rest.shape[1])
         near = np.argpartition(rest, k - 1, axis=1)[:, :k]
         squared = np.maximum(np.take_along_axis(rest, near, axis=1), 0)
@@ -135,8 +150,7 @@ class RowMemory:
         mean = np.einsum("nk,nko->no", weights, values)
         variance = np.einsum("nk,nko->no", weights, (values - mean[:, None]) ** 2).sum(axis=1)
         away = ((u[:, own] - mean) ** 2).sum(axis=1)
-        low, high = (_quantile(values, weights, q) for q in INTERVAL)
-        return mean, low, high, np.sqrt(away / (variance + _FLOOR**2))
+        return _Conditional(values, weights, mean, np.sqrt(away / (variance + _FLOOR**2)))
 
     def _partners(self, u: NDArray[np.float32], owner: Ints, total: Floats, surprise: Floats) -> Ints:
         partner = np.full(len(u), -1)
@@ -158,7 +172,7 @@ class RowMemory:
             if b == c:
                 continue
             without = rest[rows] - self._squares(u[rows], owner == b)
-            surprise = self._conditional(u[rows], own, without)[3]
+            surprise = self._conditional(u[rows], own, without).surprise
             better = surprise < np.minimum(least[rows], ORDINARY)
             least[rows[better]], partner[rows[better]] = surprise[better], b
         return partner
@@ -168,9 +182,11 @@ def _scaled(scaling: Scaling, x: Floats) -> NDArray[np.float32]:
     return np.clip(scaling.apply(x), -_FAR, _FAR)
 
 
-def _quantile(values: Floats, weights: Floats, q: float) -> Floats:
-    """Weighted quantiles (n, o) of values (n, k, o) with weights (n, k): the first value that reaches the share q."""
+def _quantiles(values: Floats, weights: Floats, wanted: Sequence[float]) -> Iterator[Floats]:
+    """Weighted quantiles (n, o) of values (n, k, o) with weights (n, k): the first value that reaches each share."""
     order = np.argsort(values, axis=1, kind="stable")
     share = np.take_along_axis(np.broadcast_to(weights[:, :, None], values.shape), order, axis=1).cumsum(axis=1)
-    place = (share < q * share[:, -1:]).sum(axis=1, keepdims=True)
-    return np.take_along_axis(np.take_along_axis(values, order, axis=1), place, axis=1)[:, 0]
+    ordered = np.take_along_axis(values, order, axis=1)
+    for q in wanted:
+        place = (share < q * share[:, -1:]).sum(axis=1, keepdims=True)
+        yield np.take_along_axis(ordered, place, axis=1)[:, 0]

@@ -30,30 +30,36 @@ def local_lengths(found: Found, noise: float) -> NDArray[np.float64]:
         noise: ε², in squared units.
     """
     size = max(1, _BATCH_VALUES // (found.indices.shape[1] * found.rows.shape[1]))
-    parts = [_squares(found, noise, slice(at, at + size)) for at in range(0, len(found.rows), size)]
+    references = found.references.astype(np.float64)
+    parts = [_squares(found, references, noise, slice(at, at + size)) for at in range(0, len(found.rows), size)]
     return np.sqrt(np.concatenate(parts)) if parts else np.zeros(0)
 
 
-def _squares(found: Found, noise: float, at: slice) -> Floats:
+def _squares(found: Found, references: Floats, noise: float, at: slice) -> Floats:
     there = np.isfinite(found.distances[at])[:, :, None]
     count = there.sum(axis=1)  # (m, 1)
-    spread = found.references[found.indices[at]].astype(np.float64)  # (m, k, d), its square is to be S
+    spread = references[found.indices[at]]  # (m, k, d), its square is to be count · S
     if not there.all():
         spread *= there
     mean = spread.sum(axis=1) / count
     spread -= mean[:, None]
     if not there.all():
         spread *= there
-    spread /= np.sqrt(count)[:, :, None]
     away = (found.rows[at] - mean)[:, :, None]
+    noises = noise * count  # (m, 1)
     k, d = spread.shape[1:]
     if d <= k:
         inner = spread.transpose(0, 2, 1) @ spread
-        inner[:, range(d), range(d)] += noise
-        square = (np.linalg.solve(inner, away) * away).sum(axis=(1, 2))
+        inner[:, range(d), range(d)] += noises
+        square = _product(np.linalg.solve(inner, away), away) * count[:, 0]
     else:
         gram = spread @ spread.transpose(0, 2, 1)
-        gram[:, range(k), range(k)] += noise
+        gram[:, range(k), range(k)] += noises
         along = spread @ away
-        square = ((away**2).sum(axis=(1, 2)) - (np.linalg.solve(gram, along) * along).sum(axis=(1, 2))) / noise
+        square = (_product(away, away) - _product(np.linalg.solve(gram, along), along)) / noise
     return np.asarray(np.maximum(square, 0))
+
+
+def _product(a: Floats, b: Floats) -> Floats:
+    """Scalar products (m,) of columns (m, d, 1)."""
+    return np.asarray(np.einsum("mdo,mdo->m", a, b))

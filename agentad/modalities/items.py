@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class Ids(Protocol):
+    """n texts that behave as an array (n,) of them: there already, or made when asked for."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def __iter__(self) -> Iterator[str]:
+        """One after the other."""
+        ...
+
+    def __getitem__(self, index: Any) -> Any:
+        """The text at a place, or an array of the texts at many (integers, a mask or a slice)."""
+        ...
 
 
 @dataclass(frozen=True)
 class Items:
     """n items as parallel arrays."""
 
-    id: NDArray[np.object_]
+    id: Ids
     """(n,) str: path relative to the data root with forward slashes, or the row number from 0 as text."""
     label: NDArray[np.int8]
     """(n,) 0 normal, 1 anomalous, -1 unknown."""

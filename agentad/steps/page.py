@@ -26,8 +26,9 @@ MOST_LISTED = 20_000
 def page(session: Session, folder: Path) -> None:
     """`report.html` and `report.json`; these, the plan and the scores are then linked where people look."""
     made = _report(session)
-    items = _listed(session)
-    write_text(folder / "report.html", render(made, items, _exhibits(session, made, items)))
+    listed = _listed(session)
+    items = list(listed.values())
+    write_text(folder / "report.html", render(made, items, _exhibits(session, made, listed)))
     write_json(folder / "report.json", made.model_dump(mode="json"))
 
 
@@ -78,28 +79,27 @@ def _command(session: Session) -> str:
     return shlex.join(["agentad", "run", request.text, *data, *planner, *excluded, *far, "--seed", str(plan.seed)])
 
 
-def _listed(session: Session) -> list[ScoredItem]:
-    """All items, or of very many the ones the page shows and an even sample of the rest."""
+def _listed(session: Session) -> dict[int, ScoredItem]:
+    """All items by their position, or of very many the ones the page shows and an even sample of the rest."""
+    path, scored = session.folder("score") / "scores.jsonl", session.split.scored
     item, _ = read_scores(session, session.plan.detector.tool)
     if len(item) <= MOST_LISTED:
-        return read_lines(session.folder("score") / "scores.jsonl")
+        return dict(zip(scored.tolist(), read_lines(path), strict=True))
     order = np.argsort(-item, kind="stable")
     line = int(session.fitted.calibration.flags(item).sum())
     keep = {*order[:200].tolist(), *order[max(line - 100, 0) : line + 100].tolist()}
     keep |= set(range(0, len(item), len(item) // MOST_LISTED + 1))
-    return read_lines(session.folder("score") / "scores.jsonl", keep.__contains__)
+    return dict(zip(scored[sorted(keep)].tolist(), read_lines(path, keep.__contains__), strict=True))
 
 
-def _exhibits(session: Session, made: Report, items: list[ScoredItem]) -> Exhibits:
+def _exhibits(session: Session, made: Report, listed: dict[int, ScoredItem]) -> Exhibits:
     data, split = session.data, session.split
-    place = {str(data.items.id[i]): int(i) for i in split.scored.tolist()}
-    judged = set(split.test.tolist())
-    labels = {item.id: int(data.items.label[place[item.id]]) for item in items if place[item.id] in judged}
-    shown = pick(items, made.threshold.value, labels)
-    chosen = set(shown.ids)
-    wanted = {place[item.id]: item for item in items if item.id in chosen}
+    place = np.fromiter(listed, np.int64)
+    labels = {listed[i].id: int(data.items.label[i]) for i in place[np.isin(place, split.test)].tolist()}
+    chosen = set(pick(list(listed.values()), made.threshold.value, labels).ids)
+    wanted = {i: item for i, item in listed.items() if item.id in chosen}
     _, local = read_scores(session, session.plan.detector.tool)
     maps = {} if local is None else {i: local[np.searchsorted(split.scored, i)] for i in wanted}
     drawn = exhibits(session.fitted, data, wanted, maps)
-    kinds = {item.id: str(data.items.kind[place[item.id]]) for item in items if data.items.kind[place[item.id]]}
+    kinds = {item.id: str(data.items.kind[i]) for i, item in listed.items() if data.items.kind[i]}
     return Exhibits(held_out=session.fitted.calibration.scores, labels=labels, kinds=kinds, **drawn)

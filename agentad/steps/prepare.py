@@ -6,6 +6,8 @@ import os
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from agentad.backbones.fetch import installed, pull
 from agentad.errors import Infeasible, InputError, PlanRejected, WeightsMissing
 from agentad.modalities.shown import shown
@@ -71,7 +73,7 @@ def split(session: Session, folder: Path) -> None:
     """Indices of what is learned from, judged and scored, and each item's id, label and group."""
     items = session.data.items
     drawn = split_items(items, session.plan.training, session.plan.seed)
-    different = len(set(items.group[drawn.train].tolist()))
+    different = np.count_nonzero(np.bincount(items.group[drawn.train]))
     if different < FEWEST_TO_LEARN:
         copies = ", all of them copies of one another" if len(drawn.train) > 1 else ""
         raise Infeasible(
@@ -85,6 +87,5 @@ def split(session: Session, folder: Path) -> None:
         "group": items.group,
         "label": items.label,
     }
-    save_state(
-        folder, arrays, {"notes": list(drawn.notes), "train_ids": [str(items.id[i]) for i in drawn.train[:100_000]]}
-    )
+    first_ids = items.id[drawn.train[:100_000]].tolist()
+    save_state(folder, arrays, {"notes": list(drawn.notes), "train_ids": first_ids})

@@ -7,8 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from agentad.flow import DataProfile, Plan, Request
 from agentad.llm.closed import closed
 from agentad.modalities.split import Split
@@ -66,7 +64,3 @@ class Session:
     def methods(self) -> list[str]:
         """The detector's name, then its baselines'."""
         return [self.plan.detector.tool, *(step.tool for step in self.plan.baselines)]
-
-    def labels(self) -> dict[int, int]:
-        """Label of each test item by its position among the items."""
-        return {int(i): int(self.data.items.label[i]) for i in np.asarray(self.split.test)}

@@ -164,7 +164,8 @@ def load(folder: Path) -> FittedDetector:
     document = _manifest(folder)
     try:
         plan = Plan.model_validate(document["plan"])
-        encoder_type, scorer_type = (resolve(load_cards()[step.tool]) for step in (plan.encoder, plan.detector))
+        cards = load_cards()
+        encoder_type, scorer_type = (resolve(cards[step.tool]) for step in (plan.encoder, plan.detector))
         encoder = road(plan.modality).load_encoder(encoder_type, folder / "encoder")
         scorer = scorer_type.restore(State(*load_state(folder / "scorer")))
         arrays, settings = load_state(folder / "calibration")

@@ -47,11 +47,15 @@ def blank(encoder: TableEncoder) -> Floats:
 
 
 def batches(encoder: TableEncoder, data: TableData, index: Indices) -> Iterator[Batch]:
-    """One pass over the file, in row order."""
+    """One pass over the file, in row order; none for rows that were just taken."""
     try:
         encoder.check(data.columns)
     except InputError as error:
         raise InputError(f"{shown(data.profile.root)}: {error}") from error
+    taken = data.remembered(index)
+    if taken is not None:
+        yield Batch(index, taken, encoder.encode(taken))
+        return
     start = 0
     for frame in data.chunks():
         low, high = np.searchsorted(index, (start, start + len(frame)))

@@ -16,11 +16,15 @@ from agentad.flow import DataProfile, TableFacts
 from agentad.modalities.items import Items
 from agentad.modalities.shown import encodable, shown
 from agentad.modalities.table import files, labels
+from agentad.modalities.table.ids import RowIds
 from agentad.modalities.table.npz_file import NpzFile
 from agentad.modalities.table.parquet_file import ParquetFile
 from agentad.modalities.table.source import MAX_ROWS, Losses, Source
 from agentad.modalities.table.survey import Findings, Survey
 from agentad.modalities.table.text_file import NotUtf8, TextFile
+
+REMEMBERED = 64 << 20
+"""Bytes of rows that are kept after they were taken, so that a sample is read once however often it is asked for."""
 
 
 class TableData:
@@ -32,17 +36,18 @@ class TableData:
         self._parts = parts
         self._rows = rows
         self._found = found
+        self._taken: tuple[NDArray[np.integer[Any]], pl.DataFrame] = (np.zeros(0, np.int64), pl.DataFrame())
 
     @cached_property
     def items(self) -> Items:
         """One item a row. Ids are row numbers from 0, in a folder `file.csv:12`; rows that cannot be read have none."""
         n = sum(self._rows)
         return Items(
-            id=np.concatenate([self._ids(part, rows) for part, rows in zip(self._parts, self._rows, strict=True)]),
+            id=RowIds([self._prefix(part) for part in self._parts], self._rows),
             label=self._found.label,
-            kind=np.full(n, "", dtype=object),
+            kind=_same("", n),
             group=self._found.group,
-            given=np.repeat(np.array(self._given(), dtype=object), self._rows),
+            given=_same("", n) if len(self._parts) == 1 else np.repeat(self._given(), self._rows),
         )
 
     def chunks(self) -> Iterator[pl.DataFrame]:
@@ -55,11 +60,26 @@ class TableData:
             yield from _frames(part, self.columns)
 
     def take(self, index: NDArray[np.integer[Any]]) -> pl.DataFrame:
-        """The rows at `index`, in that order. Reads the file up to the last of them."""
-        order = np.argsort(index, kind="stable")
-        wanted = np.asarray(index)[order]
+        """The rows at `index`, in that order. Reads the file up to the last of them, unless they are `remembered`."""
+        wanted, back = np.unique(index, return_inverse=True)
         if len(wanted) and not 0 <= wanted[0] <= wanted[-1] < self.profile.items:
             raise IndexError(f"rows {wanted[0]} to {wanted[-1]} of a table of {self.profile.items}")
+        frame = self.remembered(wanted)
+        if frame is None:
+            frame = self._read(wanted)
+            if frame.estimated_size() <= REMEMBERED:
+                self._taken = wanted, frame
+        return frame[np.asarray(back, np.int64)]
+
+    def remembered(self, index: NDArray[np.integer[Any]]) -> pl.DataFrame | None:
+        """The rows at `index`, in that order, if all of them were among those that `take` read last."""
+        rows, frame = self._taken
+        if not 0 < len(index) <= len(rows) or not np.isin(index, rows).all():
+            return None
+        return frame[np.searchsorted(rows, index)]
+
+    def _read(self, wanted: NDArray[np.integer[Any]]) -> pl.DataFrame:
+        """The rows at `wanted`, sorted."""
         taken, start, done = list[pl.DataFrame](), 0, 0
         for frame in self.chunks():
             if taken and done == len(wanted):
@@ -67,9 +87,7 @@ class TableData:
             end = int(np.searchsorted(wanted, start + len(frame)))
             taken.append(frame[wanted[done:end] - start])
             start, done = start + len(frame), end
-        back = np.empty(len(order), np.int64)
-        back[order] = np.arange(len(order))
-        return pl.concat(taken, how="vertical_relaxed")[back]
+        return pl.concat(taken, how="vertical_relaxed")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -77,17 +95,11 @@ class TableData:
         assert self.profile.table is not None  # noqa: S101  set for every table by `open_table`
         return tuple(column.name for column in self.profile.table.columns)
 
-    def _ids(self, part: Source, rows: int) -> NDArray[np.object_]:
-        numbers = np.arange(rows).astype(str)
-        if part.path == self._root:
-            return numbers.astype(object)
-        name = encodable(part.path.relative_to(self._root).as_posix())
-        return np.char.add(f"{name}:", numbers).astype(object)
+    def _prefix(self, part: Source) -> str:
+        return "" if part.path == self._root else f"{encodable(part.path.relative_to(self._root).as_posix())}:"
 
-    def _given(self) -> list[str]:
-        if len(self._parts) == 1:
-            return [""]
-        return [_side(part.path.relative_to(self._root)) for part in self._parts]
+    def _given(self) -> NDArray[np.object_]:
+        return np.array([_side(part.path.relative_to(self._root)) for part in self._parts], dtype=object)
 
 
 def recognise(path: Path) -> bool:
@@ -200,6 +212,11 @@ def _frames(part: Source, names: Sequence[str], losses: Losses | None = None) ->
     lacking = [pl.lit(None, dtype=pl.String).alias(name) for name in names if name not in set(part.names)]
     for frame in part.frames(losses):
         yield frame.with_columns(lacking).select(names)
+
+
+def _same(text: str, n: int) -> NDArray[np.object_]:
+    """(n,) one text in every place, held once."""
+    return np.broadcast_to(np.array(text, dtype=object), (n,))
 
 
 def _suffix(file: Path) -> str:

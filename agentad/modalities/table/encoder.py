@@ -33,7 +33,7 @@ class TableEncoder:
     """
 
     def __init__(self) -> None:
-        self._parts: tuple[AnyPart, ...] = ()
+        self._keep(())
         self._left_out: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
         """What `fit` left out to stay within `MAX_WIDTH`."""
@@ -76,7 +76,8 @@ class TableEncoder:
             raise InputError(
                 f"{shown(profile.root)} has no column that could tell rows apart: {_kinds(profile.table.columns)}."
             )
-        self._parts, self.notes = self._within_bounds(parts, frame)
+        kept, self.notes = self._within_bounds(parts, frame)
+        self._keep(kept)
         used = {part.column for part in self._parts}
         self._left_out = tuple(column.name for column in profile.table.columns if column.name not in used)
         return self
@@ -154,7 +155,7 @@ class TableEncoder:
 
     def part(self, column: str) -> AnyPart | None:
         """How `column` becomes numbers, None where it does not."""
-        return next((part for part in self._parts if part.column == column), None)
+        return self._place[column][0] if column in self._place else None
 
     def actual(self, frame: pl.DataFrame, row: int, column: str) -> str:
         """The cell as it stands in `frame`, on one line."""
@@ -166,12 +167,10 @@ class TableEncoder:
 
     def expected(self, column: str, encoded: NDArray[Any]) -> str:
         """What an encoded row (d,), such as a denoised one, says about a source column, in the column's own terms."""
-        at = 0
-        for part in self._parts:
+        if column in self._place:
+            part, at = self._place[column]
             end = at + part.width
-            if part.column == column:
-                return "missing" if part.flag and encoded[end] > 0.5 else part.text(encoded[at:end])
-            at = end + part.flag
+            return "missing" if part.flag and encoded[end] > 0.5 else part.text(encoded[at:end])
         return "none" if encoded[-1] < 0.5 else f"{encoded[-1]:.0f} missing"
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -196,7 +195,7 @@ class TableEncoder:
                 {**part, "topics": arrays[_topics(k)]} if part.get("kind") == "words" else part
                 for k, part in enumerate(settings["parts"])
             ]
-            encoder._parts = PARTS.validate_python(parts)
+            encoder._keep(PARTS.validate_python(parts))
             encoder._left_out = tuple(settings["left_out"])
             encoder.notes = tuple(settings["notes"])
         except (KeyError, TypeError, AttributeError, ValidationError) as error:
@@ -204,6 +203,13 @@ class TableEncoder:
                 f"The table encoder's settings are damaged or too new: {shown(error)}. Fit it again."
             ) from error
         return encoder
+
+    def _keep(self, parts: tuple[AnyPart, ...]) -> None:
+        """Encode with these, each known by its column and found where it starts."""
+        self._parts = parts
+        ends = np.cumsum([part.width + part.flag for part in parts], dtype=np.int64).tolist()
+        starts = [0, *ends][: len(parts)]
+        self._place = {part.column: (part, start) for part, start in zip(parts, starts, strict=True)}
 
     def _within_bounds(self, parts: list[AnyPart], frame: pl.DataFrame) -> tuple[tuple[AnyPart, ...], tuple[str, ...]]:
         """Categories give way first, then the last columns of the table."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-import numpy as np
+import polars as pl
 
 from agentad.flow import Column, ColumnKind
 from agentad.modalities.shown import shown
@@ -87,7 +87,7 @@ def _dense(tally: Tally, spread: Spread) -> bool:
 
 
 def _all_different(tally: Tally, hashes: Hashes | None) -> bool:
-    return tally.rows >= FEWEST and hashes is not None and len(np.unique(hashes)) == tally.rows
+    return tally.rows >= FEWEST and hashes is not None and pl.Series(hashes).n_unique() == tally.rows
 
 
 def _named_id(name: str) -> bool:

@@ -16,6 +16,9 @@ from agentad.modalities.table.files import reading
 from agentad.modalities.table.source import FRAME_ROWS, MAX_ROWS, Losses, check_width, repeated_note
 from agentad.modalities.table.values import clean
 
+BUFFER = 1 << 16
+"""Bytes read ahead in each column."""
+
 
 class ParquetFile:
     """A Parquet file (`source.Source`). Columns of lists, structs, maps and bytes are left out."""
@@ -45,7 +48,8 @@ class ParquetFile:
         """Frames of typed columns; see `source.Source`."""
         with reading(self.path), self.path.open("rb") as stream:
             # Read in this thread: a reader thread that calls back into Python can abort the interpreter on its way out.
-            parquet = pq.ParquetFile(stream, pre_buffer=False)
+            # Without a buffer size each column is loaded whole, and a file may be a single group of rows.
+            parquet = pq.ParquetFile(stream, pre_buffer=False, buffer_size=BUFFER)
             for batch in parquet.iter_batches(FRAME_ROWS, use_threads=False):
                 yield pl.DataFrame(
                     [
