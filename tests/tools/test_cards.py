@@ -35,6 +35,7 @@ NAMES = [
     "self-cleaning",
     "smote-rows",
     "table-encoder",
+    "transplanted-rows",
     "uniform-rows",
 ]
 
