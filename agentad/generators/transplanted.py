@@ -12,8 +12,8 @@ with s around 1.
 Between anomalies. A point at most half of the way to another real anomaly, which is the anomaly itself if it is alone.
 
 Every row is then diffused: noise of deviation σ is added, log-uniform over a decade, so that what is learned from the
-rows is smooth at every scale. One that comes out more ordinary than its anomaly, and than 95 % of the normal rows, is
-drawn again.
+rows is smooth at every scale. One that comes out both more ordinary than its anomaly and as ordinary as 95 % of the
+normal rows is drawn again, three times at most.
 """
 
 from __future__ import annotations
