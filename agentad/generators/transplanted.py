@@ -1,13 +1,11 @@
 """Anomalous rows by giving to normal rows what makes a real anomaly anomalous, under exact diffusion models.
 
 Nothing is trained. The normal rows are known to `agentad.detectors.closed_form_diffusion`, which says of a real anomaly
-a how rare it is, what each column adds to that, and D(a), the row that denoising makes of it. There are two ways to
-vary an anomaly, and half of the rows go each way.
+how rare it is and what each column adds to that. There are two ways to vary an anomaly.
 
-Another normal row with the same fault. Of an anomaly as rare as at most `RARE` of the normal rows, the columns are kept
-that make up 80 to 100 % of its rarity, and a random part of the others; the rest comes from any normal row. An anomaly
-that the models do not find rare has its fault in no column that they can name: a normal row near it gets s · (a − D(a))
-with s around 1.
+Another normal row with the same fault. The columns are kept that make up 80 to 100 % of the anomaly's rarity, and a
+random part of the others; the rest comes from any normal row. Half of the rows of an anomaly are made so, if it is as
+rare as at most `RARE` of the normal rows. One that is not has its fault in no column that the models could name.
 
 Between anomalies. A point at most half of the way to another real anomaly, which is the anomaly itself if it is alone.
 
@@ -29,16 +27,11 @@ from agentad.detectors.robust import scalings
 from agentad.errors import InputError
 from agentad.generators.base import Drawn, Floats, Hold, Ints, put_back
 from agentad.generators.controls import dealt
-from agentad.memory.neighbours import Neighbours
 
 RARE = 0.05
 """Share of normal rows that may be as rare as an anomaly whose columns are to be believed."""
 LEAST_EXPLAINED = 0.8
 """Part of an anomaly's rarity that the columns it keeps make up."""
-STRENGTHS = (0.7, 1.3)
-"""s is drawn from this range."""
-NEAR = 100
-"""Normal rows nearest to an anomaly that may receive a − D(a)."""
 _REFERENCES = 5000
 _ORDINARY = 0.95
 _ROUNDS = 4
@@ -50,16 +43,12 @@ class _Faults:
 
     rows: NDArray[np.float64]
     """(k, d)"""
-    away: NDArray[np.float64]
-    """(k, d) a − D(a)"""
     share: NDArray[np.float64]
     """(k, d) of the rarity, by column"""
     found: NDArray[np.bool_]
     """(k,) whether they are rare."""
     least: NDArray[np.float64]
     """(k,) score that a row made of one has to reach."""
-    near: Ints
-    """(k, m) the normal rows nearest to each."""
 
 
 class TransplantedRows:
@@ -94,17 +83,14 @@ class TransplantedRows:
 
     def _seen(self, anomalous: Floats) -> _Faults:
         usual, judged = self._models.held_out.item, self._models.score(anomalous)
-        assert judged.local is not None and judged.expected is not None  # noqa: S101  these models name both
+        assert judged.local is not None  # noqa: S101  these models name columns
         rows = self._scaling.apply(anomalous)
         total = judged.local.sum(axis=1, keepdims=True)
-        neighbours = Neighbours(self._normal, groups=np.arange(len(self._normal)))
         return _Faults(
             rows=rows.astype(np.float64),
-            away=rows.astype(np.float64) - self._scaling.apply(judged.expected),
             share=np.divide(judged.local, total, out=np.zeros(rows.shape), where=total > 0),
             found=judged.item >= np.quantile(usual, 1 - RARE),
             least=np.minimum(judged.item, np.quantile(usual, _ORDINARY)),
-            near=neighbours.search(rows, min(NEAR, len(self._normal)))[1],
         )
 
     def sample(self, n: int, *, seed: int = 0, hold: Hold | None = None) -> Drawn:
@@ -126,21 +112,13 @@ class TransplantedRows:
 
     def _drawn(self, parent: Ints, generator: np.random.Generator) -> tuple[NDArray[np.float64], Ints]:
         """A row for each parent (n,), in scale units, and the normal row it stands on, -1 for none."""
-        n, f = len(parent), self._faults
-        transplanted = generator.permutation(n) < n // 2
-        same = f.found[parent]
-        donor = np.where(same, generator.integers(len(self._normal), size=n), self._near(parent, generator))
-        base = self._normal[donor].astype(np.float64)
-        moved = base + generator.uniform(*STRENGTHS, (n, 1)) * f.away[parent]
-        grafted = np.where(self._kept(parent, generator), f.rows[parent], base)
-        between = self._between(parent, generator)
-        rows = np.where(transplanted[:, None], np.where(same[:, None], grafted, moved), between)
+        n, rows = len(parent), self._faults.rows
+        transplanted = (generator.permutation(n) < n // 2) & self._faults.found[parent]
+        donor = generator.integers(len(self._normal), size=n)
+        grafted = np.where(self._kept(parent, generator), rows[parent], self._normal[donor])
+        made = np.where(transplanted[:, None], grafted, self._between(parent, generator))
         sigma = np.exp(generator.uniform(np.log(self.low), np.log(self.high), (n, 1)))
-        return rows + sigma * generator.standard_normal(rows.shape), np.where(transplanted, donor, -1)
-
-    def _near(self, parent: Ints, generator: np.random.Generator) -> Ints:
-        near = self._faults.near
-        return near[parent, generator.integers(near.shape[1], size=len(parent))]
+        return made + sigma * generator.standard_normal(made.shape), np.where(transplanted, donor, -1)
 
     def _kept(self, parent: Ints, generator: np.random.Generator) -> NDArray[np.bool_]:
         """(n, d) the columns that stay the anomaly's: its worst, and a random part of the others."""
