@@ -4,12 +4,11 @@ Trees look at a row and at what denoising takes from it, x and x − D(x) side b
 normal rows, so that "far from what was expected in this column" is one split away. Normals weigh as much as all
 anomalies together; of the anomalies' half the real ones weigh as much as all invented ones. The trees are extremely
 randomised (Geurts et al. 2006, https://doi.org/10.1007/s10994-006-6226-1), each grown on a bootstrap sample, so that
-a normal row is judged by the trees that have not seen it. With p the trees' mean share of anomalies and s the
-unsupervised score,
+a normal row is judged by the trees that have not seen it. With p the trees' mean share of anomalies,
 
-    score = ln(1 + max(0, (s − median s) / (q95 s − median s))) + trust · p / q99 p
+    score = rarity of the unsupervised score + trust · p / q99 p
 
-with median and quantiles over the normal rows, held out.
+where the rarity is that of `agentad.detectors.tails` and q99 a quantile, both over the normal rows, held out.
 """
 
 from __future__ import annotations
@@ -23,7 +22,8 @@ from sklearn.ensemble import ExtraTreesClassifier
 
 from agentad.detectors.base import Floats, Scores, State
 from agentad.detectors.forest import Forest, second_class_share
-from agentad.detectors.robust import Scaling, centre_and_spread, scalings
+from agentad.detectors.robust import Scaling, scalings
+from agentad.detectors.tails import Tails
 from agentad.errors import InputError
 
 _LEAST_SHARE = 1e-3
@@ -50,7 +50,7 @@ class FewLabelHead:
     held_out: Scores
     """After `fit`: scores of the normal rows, each by the trees that have not seen it."""
 
-    def __init__(self, *, trees: int = 200, leaf: int = 3, trust: float = 8.0) -> None:
+    def __init__(self, *, trees: int = 200, leaf: int = 1, trust: float = 12.0) -> None:
         self.trees = trees
         self.leaf = leaf
         self.trust = trust
@@ -77,23 +77,22 @@ class FewLabelHead:
         ).fit(x, y, sample_weight=_weights(*counts))
         self._forest = Forest.of(forest.estimators_, second_class_share)
         share = _out_of_bag(self._forest, forest, x, counts[0])
-        base = np.asarray(normal.scores.item, dtype=np.float64)
-        centre, spread = centre_and_spread(base[:, None])
-        self._centre, self._spread = float(centre[0]), float(spread[0])
+        base = normal.scores.item[:, None]
+        self._tails = Tails.of(base)
         self._usual = max(float(np.quantile(share, 0.99)), _LEAST_SHARE)
-        self.held_out = Scores(self._fused(base, share))
+        self.held_out = Scores(self._fused(base, share, included=True))
         return self
 
     def score(self, rows: Judged) -> Scores:
         """Scores (n,) of rows; the detector's contributions and expected rows stay as they are."""
-        item = self._fused(rows.scores.item, self._forest.mean(self._features(rows)))
+        item = self._fused(rows.scores.item[:, None], self._forest.mean(self._features(rows)), included=False)
         return Scores(item, rows.scores.local, rows.scores.expected)
 
     def state(self) -> State:
         """The trees as arrays, and the scales."""
         settings = {"trees": self.trees, "leaf": self.leaf, "trust": self.trust}
-        scales = np.array([self._centre, self._spread, self._usual])
-        arrays = {"centre": self._scaling.centre, "scale": self._scaling.scale, "scales": scales}
+        scaling = {"centre": self._scaling.centre, "scale": self._scaling.scale}
+        arrays = {**scaling, "tails": self._tails.usual, "usual": np.array([self._usual])}
         return State(arrays | {f"forest.{name}": array for name, array in self._forest.arrays().items()}, settings)
 
     @classmethod
@@ -102,7 +101,7 @@ class FewLabelHead:
         a = state.arrays
         head = cls(**state.settings)
         head._scaling = Scaling(a["centre"], a["scale"])
-        head._centre, head._spread, head._usual = (float(value) for value in a["scales"])
+        head._tails, head._usual = Tails(a["tails"]), float(a["usual"][0])
         head._forest = Forest(**{name.removeprefix("forest."): a[name] for name in a if name.startswith("forest.")})
         return head
 
@@ -113,9 +112,9 @@ class FewLabelHead:
         u = self._scaling.apply(rows.x)
         return np.concatenate([u, u - self._scaling.apply(rows.scores.expected)], axis=1)
 
-    def _fused(self, base: Floats, share: Floats) -> NDArray[np.float64]:
-        above = np.maximum((np.asarray(base, dtype=np.float64) - self._centre) / self._spread, 0)
-        return np.asarray(np.log1p(above) + self.trust * share / self._usual)
+    def _fused(self, base: Floats, share: Floats, *, included: bool) -> NDArray[np.float64]:
+        rarity = self._tails.rarity(base, included=np.full(len(base), included))[:, 0]
+        return np.asarray(rarity + self.trust * share / self._usual)
 
 
 def _weights(normal: int, real: int, invented: int) -> NDArray[np.float64]:

@@ -22,7 +22,14 @@ _PREFERRED: dict[tuple[str, str], tuple[str, ...]] = {
     ("table", "contaminated"): ("robust-fusion", "self-cleaning", "memory-bank", "isolation-forest"),
     ("image", "normal"): ("bank-diffusion", "feature-diffusion", "memory-bank"),
     ("image", "contaminated"): ("bank-diffusion", "feature-diffusion", "memory-bank"),
-    ("table", "generator"): ("guided-rows", "neighbour-rows", "smote-rows", "gaussian-rows", "uniform-rows"),
+    ("table", "generator"): (
+        "transplanted-rows",
+        "guided-rows",
+        "neighbour-rows",
+        "smote-rows",
+        "gaussian-rows",
+        "uniform-rows",
+    ),
 }
 """Best first, by the figures on the cards. Tools that are not named follow by name."""
 _MIXED = {("table", "contaminated"): ("self-cleaning", "robust-fusion", "memory-bank", "isolation-forest")}

@@ -10,7 +10,7 @@ from agentad.bench.methods import names
 from agentad.detectors.closed_form_diffusion import ClosedFormDiffusion
 from agentad.errors import InputError
 from agentad.flow.card import Requires
-from agentad.generators.guided import GuidedRows
+from agentad.generators.transplanted import TransplantedRows
 from agentad.tools import tables as road
 from agentad.tools.cards import load_cards
 from agentad.tools.road import silent
@@ -118,18 +118,18 @@ def test_the_detector_is_fitted_once_for_a_table_and_a_seed(hidden, monkeypatch)
 
 
 def test_default_is_what_the_rules_choose_and_is_done_once(hidden, monkeypatch):
-    trained, fit = [], GuidedRows.fit
-    monkeypatch.setattr(GuidedRows, "fit", lambda *a, **k: trained.append(len(a[2])) or fit(*a, **k))
-    found = bench_tables(hidden, protocol="few-shot", shots=(1, 2), detectors="default,guided-rows")
+    fitted, fit = [], TransplantedRows.fit
+    monkeypatch.setattr(TransplantedRows, "fit", lambda *a, **k: fitted.append(len(a[2])) or fit(*a, **k))
+    found = bench_tables(hidden, protocol="few-shot", shots=(1, 2), detectors="default,transplanted-rows")
     rows = {(row["detector"], row["shots"]): row for row in found["rows"]}
     for shots in (1, 2):
-        assert rows["default", shots]["tool"] == "guided-rows"
-        assert {**rows["default", shots], "detector": ""} == {**rows["guided-rows", shots], "detector": ""}
-    assert trained == [1, 2]
+        assert rows["default", shots]["tool"] == "transplanted-rows"
+        assert {**rows["default", shots], "detector": ""} == {**rows["transplanted-rows", shots], "detector": ""}
+    assert fitted == [1, 2]
     made_of = {name: (row["tool"], row["diffusion"]) for (name, _), row in rows.items()}
     assert made_of == {
-        "default": ("guided-rows", True),
-        "guided-rows": ("guided-rows", True),
+        "default": ("transplanted-rows", True),
+        "transplanted-rows": ("transplanted-rows", True),
         "unsupervised": ("closed-form-diffusion", True),
         "few-real": ("few-label-head", False),
         "gaussian-rows": ("gaussian-rows", False),
@@ -138,9 +138,9 @@ def test_default_is_what_the_rules_choose_and_is_done_once(hidden, monkeypatch):
 
 def test_the_rules_see_the_rows_to_learn_from_and_no_more(hidden):
     case, cards = _case(hidden / "hidden.npz"), load_cards()
-    assert chosen_generator(case, 1, cards).tool == "guided-rows"
-    needy = cards["guided-rows"].model_copy(update={"requires": Requires(items=len(case.train) + 1)})
-    assert chosen_generator(case, 1, {**cards, "guided-rows": needy}).tool == "neighbour-rows"
+    assert chosen_generator(case, 1, cards).tool == "transplanted-rows"
+    needy = cards["transplanted-rows"].model_copy(update={"requires": Requires(items=len(case.train) + 1)})
+    assert chosen_generator(case, 1, {**cards, "transplanted-rows": needy}).tool == "guided-rows"
 
 
 def test_all_is_the_default_and_every_generator():
@@ -218,7 +218,7 @@ def test_copies_do_not_count_as_anomalies_left_to_judge(tmp_path):
         (
             {"detectors": "memory-bank"},
             "detector 'memory-bank': no such detector here; there are default, gaussian-rows, guided-rows, "
-            "neighbour-rows, smote-rows, uniform-rows, unsupervised, few-real",
+            "neighbour-rows, smote-rows, transplanted-rows, uniform-rows, unsupervised, few-real",
         ),
     ],
 )

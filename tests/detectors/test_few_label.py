@@ -6,6 +6,7 @@ from sklearn.metrics import average_precision_score
 from agentad.detectors.base import Scores, State
 from agentad.detectors.empirical_denoiser import EmpiricalDenoiser
 from agentad.detectors.few_label import FewLabelHead, Judged
+from agentad.detectors.tails import Tails
 from agentad.errors import InputError
 
 
@@ -72,6 +73,15 @@ def test_held_out_scores_are_like_those_of_new_normals(head, base):
     new = head.score(judged(base, normals(400, 7))).item
     for q in (0.5, 0.9):
         assert np.mean(new > np.quantile(head.held_out.item, q)) == pytest.approx(1 - q, abs=0.08)
+
+
+def test_without_trust_a_row_is_as_rare_as_the_detector_finds_it(base, known, test_rows):
+    rows, _ = test_rows
+    head = FewLabelHead(trees=10, trust=0).fit(known, judged(base, planted(5, 3)), seed=1)
+    tails = Tails.of(known.scores.item[:, None])
+    new, own = (np.full(len(part.x), value) for part, value in ((rows, False), (known, True)))
+    assert np.allclose(head.score(rows).item, tails.rarity(rows.scores.item[:, None], included=new)[:, 0])
+    assert np.allclose(head.held_out.item, tails.rarity(known.scores.item[:, None], included=own)[:, 0])
 
 
 def test_the_detectors_reasons_stay(head, test_rows):

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from agentad.errors import InputError
 from agentad.generators.base import Space
 from agentad.generators.controls import GaussianRows, SmoteRows, UniformRows
 from agentad.generators.memorised import RealRows
 from agentad.generators.neighbour import NeighbourRows
+from agentad.generators.transplanted import TransplantedRows
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,59 @@ def test_neighbour_strength_scales_the_deviation(line):
     normal, odd = line
     half, full = (NeighbourRows(low=s, high=s).fit(normal, odd[:1]).sample(50, seed=0) for s in (0.5, 1.0))
     assert np.allclose(2 * (half.rows - normal[half.normal]), full.rows - normal[full.normal], atol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def spike():
+    """Six independent normal columns; an anomaly that is ordinary but for column 2, at 12 deviations."""
+    rng = np.random.default_rng(0)
+    odd = rng.normal(size=(1, 6)).astype(np.float32)
+    odd[0, 2] = 12
+    return rng.normal(size=(800, 6)).astype(np.float32), odd
+
+
+def test_transplanted_rows_keep_the_fault_and_vary_the_rest(spike):
+    normal, odd = spike
+    drawn = TransplantedRows(low=0.01, high=0.01).fit(normal, odd).sample(400, seed=0)
+    assert np.allclose(drawn.rows[:, 2], 12, atol=0.2)
+    grafted = drawn.normal >= 0
+    assert np.mean(grafted) == pytest.approx(0.5, abs=0.01)
+    rest = [0, 1, 3, 4, 5]
+    own = np.isclose(drawn.rows[grafted][:, rest], normal[drawn.normal[grafted]][:, rest], atol=0.1)
+    anomalys = np.isclose(drawn.rows[grafted][:, rest], odd[0, rest], atol=0.1)
+    assert (own | anomalys).all() and 0.3 < np.mean(own & ~anomalys) < 0.7
+    assert np.allclose(drawn.rows[~grafted], odd[0], atol=0.1)
+
+
+def test_no_fault_is_transplanted_from_an_anomaly_that_looks_normal(spike):
+    normal, odd = spike
+    plain = np.zeros((1, 6), np.float32)
+    drawn = TransplantedRows(low=0.01, high=0.01).fit(normal, np.concatenate([odd, plain])).sample(100, seed=0)
+    assert set(drawn.normal[drawn.anomaly == 1]) == {-1}
+    assert (drawn.normal[drawn.anomaly == 0] >= 0).any()
+
+
+def test_transplanted_rows_lie_between_anomalies_at_many_scales(line):
+    normal, odd = line
+    drawn = TransplantedRows().fit(normal, odd).sample(2000, seed=0)
+    away = (drawn.rows - odd[drawn.anomaly])[drawn.normal < 0] / normal.std(axis=0)
+    noise = np.abs(away[:, 2])  # the anomalies hardly differ there
+    assert np.quantile(noise, 0.1) < 0.1 and np.quantile(noise, 0.95) > 0.8
+
+
+def test_transplanted_rows_are_as_rare_as_they_should(spike):
+    normal, odd = spike
+    generator = TransplantedRows(high=3.0).fit(normal, np.concatenate([odd, normal[:1]]))
+    drawn = generator.sample(500, seed=0)
+    scores = generator._models.score(drawn.rows).item
+    usual = np.quantile(generator._models.held_out.item, 0.95)
+    assert np.mean(scores[drawn.anomaly == 0] >= 0.999 * usual) > 0.99
+
+
+def test_deviations_that_are_no_range_are_refused(line):
+    with pytest.raises(InputError) as caught:
+        TransplantedRows(low=2, high=1).fit(*line)
+    assert str(caught.value) == "low 2, high 1: give deviations above 0, the lower one first"
 
 
 def test_without_anomalies_rows_leave_the_normals(line):

@@ -142,17 +142,17 @@ def test_generation_is_not_promised(cards, asked, table):
         (
             {"normal": 300, "anomalous": 1},
             (),
-            "guided-rows",
-            "Best for one to ten real anomalies and a hundred normal rows or more.",
+            "transplanted-rows",
+            "Best for one to ten real anomalies, to teach a head that has to find their kind.",
         ),
         ({"normal": 300}, (), "neighbour-rows", "Best for no real anomaly at all, or very little time."),
         ({"normal": 5, "anomalous": 4}, (), "neighbour-rows", "Best for no real anomaly at all, or very little time."),
         (
             {"normal": 300, "anomalous": 4},
-            ("guided-rows", "neighbour-rows"),
+            ("transplanted-rows", "guided-rows", "neighbour-rows"),
             "smote-rows",
             "Best for comparing with other generators; ten anomalies or more of few kinds. "
-            "It stands in for guided-rows, neighbour-rows, which you excluded.",
+            "It stands in for transplanted-rows, guided-rows, neighbour-rows, which you excluded.",
         ),
     ],
 )
@@ -168,6 +168,7 @@ def test_a_generator_that_needs_anomalies_says_so(cards, asked, table):
         )
     assert str(caught.value) == (
         "no generator can be used on /data/set.csv (excluded: neighbour-rows, uniform-rows): "
+        "transplanted-rows needs labelled anomalies (at least 1), and there are 0; "
         "guided-rows needs labelled anomalies (at least 1), and there are 0; "
         "smote-rows needs labelled anomalies (at least 1), and there are 0; "
         "gaussian-rows needs labelled anomalies (at least 1), and there are 0; "

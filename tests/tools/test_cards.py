@@ -36,6 +36,7 @@ NAMES = [
     "self-cleaning",
     "smote-rows",
     "table-encoder",
+    "transplanted-rows",
     "uniform-rows",
 ]
 
