@@ -10,20 +10,19 @@ which is guidance with the normal rows, rather than all rows, as the reference t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers.training_utils import EMAModel
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agentad.backbones.threads import torch_threads
 from agentad.diffusion.denoisers import NoiseEmbedding, ResidualBlock
 from agentad.diffusion.edm import Edm
+from agentad.diffusion.train import Training, train
 
 HIDDEN, NORMAL, ANOMALY = 0, 1, 2
 """Labels of the denoiser."""
@@ -82,7 +81,7 @@ class GuidedDenoiser:
     def __init__(self, dim: int, *, width: int = 128, schedule: Schedule | None = None, seed: int = 0) -> None:
         self._schedule = schedule or Schedule()
         self._edm = Edm()
-        self._torch = torch.Generator().manual_seed(seed)
+        self._seed = seed
         with torch.random.fork_rng(devices=[]):  # layers draw their weights from torch's global generator
             torch.manual_seed(seed)
             self._network = LabelledDenoiser(dim, width=width)
@@ -90,41 +89,34 @@ class GuidedDenoiser:
     @torch_threads()
     def learn(self, normal: Floats32) -> None:
         """Fit to normal rows (n, d)."""
-        s, x = self._schedule, torch.from_numpy(normal)
-        self._train(lambda: (self._pick(x, s.batch), torch.full((s.batch,), NORMAL)), s.normal_steps)
+        self._train(normal, None, self._schedule.normal_steps)
 
     @torch_threads()
     def adapt(self, normal: Floats32, anomalous: Floats32) -> None:
         """Go on with normal rows (n, d) and anomalous ones (k, d) together."""
-        s, x, rare = self._schedule, torch.from_numpy(normal), torch.from_numpy(anomalous)
-        n_rare = s.batch // 4
-        label = torch.tensor([NORMAL] * (s.batch - n_rare) + [ANOMALY] * n_rare)
+        self._train(normal, torch.from_numpy(anomalous), self._schedule.mixed_steps)
 
-        def batch() -> tuple[Tensor, Tensor]:
-            return torch.cat([self._pick(x, s.batch - n_rare), self._pick(rare, n_rare)]), label
+    def _train(self, normal: Floats32, rare: Tensor | None, steps: int) -> None:
+        s = self._schedule
+        training = Training(steps=steps, batch=s.batch, peak_rate=s.peak_rate, ema=s.ema)
+        train(
+            self._network,
+            torch.from_numpy(normal),
+            loss=partial(self._loss, rare),
+            training=training,
+            seed=self._seed + (rare is not None),
+        )
 
-        self._train(batch, s.mixed_steps)
-
-    def _pick(self, rows: Tensor, n: int) -> Tensor:
-        return rows[torch.randint(len(rows), (n,), generator=self._torch)]
-
-    def _train(self, batch: Callable[[], tuple[Tensor, Tensor]], steps: int) -> None:
-        s, network = self._schedule, self._network.train()
-        optimizer = torch.optim.AdamW(network.parameters(), lr=s.peak_rate, fused=True)
-        rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, s.peak_rate, total_steps=steps)
-        average = EMAModel(network.parameters(), decay=s.ema, foreach=True)
-        for _ in range(steps):
-            rows, label = batch()
-            hidden = torch.rand(len(label), generator=self._torch) < s.hide
-            label = torch.where(hidden, HIDDEN, label)
-            loss = self._edm.loss(partial(network, label=label), rows, self._torch)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            rate.step()
-            average.step(network.parameters())
-        average.copy_to(network.parameters())
-        network.eval()
+    def _loss(self, rare: Tensor | None, network: nn.Module, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """EDM's loss over normal rows, a quarter of which give way to `rare` ones, each told what it is or not."""
+        label = torch.full((len(rows),), NORMAL)
+        if rare is not None:
+            n = len(rows) // 4
+            rows = torch.cat([rows[n:], rare[torch.randint(len(rare), (n,), generator=generator)].to(rows.device)])
+            label[len(rows) - n :] = ANOMALY
+        hidden = torch.rand(len(label), generator=generator) < self._schedule.hide
+        label = torch.where(hidden, HIDDEN, label).to(rows.device)
+        return self._edm.loss(partial(network, label=label), rows, generator)
 
     @torch_threads()
     @torch.inference_mode()
