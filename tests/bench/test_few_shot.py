@@ -128,8 +128,8 @@ def test_default_is_what_the_rules_choose_and_is_done_once(hidden, monkeypatch):
     assert fitted == [1, 2]
     made_of = {name: (row["tool"], row["diffusion"]) for (name, _), row in rows.items()}
     assert made_of == {
-        "default": ("transplanted-rows", True),
-        "transplanted-rows": ("transplanted-rows", True),
+        "default": ("transplanted-rows", False),
+        "transplanted-rows": ("transplanted-rows", False),
         "unsupervised": ("closed-form-diffusion", True),
         "few-real": ("few-label-head", False),
         "gaussian-rows": ("gaussian-rows", False),
