@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats, Ints, Scores, State
-from agentad.detectors.empirical_moves import LENGTHS, Batch, EmpiricalMoves, Found, unit_parts
+from agentad.detectors.empirical_moves import LENGTHS, EmpiricalMoves, Found, unit_parts
 from agentad.detectors.folds import group_folds
 from agentad.detectors.local_gaussian import local_lengths
 from agentad.detectors.mixture import Mixtures
@@ -47,6 +47,8 @@ FAR = 20.0
 _FOLDS = 3
 
 Mask = NDArray[np.bool_]
+Judged = tuple[slice | Ints, list[Found], Floats]
+"""Where rows are, what was found, and the two other measures of each (m, 2)."""
 
 
 class ClosedFormDiffusion:
@@ -74,9 +76,15 @@ class ClosedFormDiffusion:
         mixed = self._fit_mixtures(x, groups, seed)
         reference = np.zeros(len(x), dtype=bool)
         reference[m.chosen] = True
-        own = [self._measures(found, mixed[m.chosen[at]])[0] for at, found in m.references]
-        self._tails = Tails.of(np.concatenate(own))
-        self.held_out = self._judge(m.held_out(x, groups), mixed, x.shape, included=reference)
+        held_out = list(m.held_out(x, groups))
+        others = np.column_stack([np.empty(len(x)), mixed])
+        for at, found in held_out:
+            others[at, 0] = self._local(found)
+        self._tails = Tails.of(
+            np.concatenate([self._measures(found, others[m.chosen[at]])[0] for at, found in m.references])
+        )
+        judged = ((at, found, others[at]) for at, found in held_out)
+        self.held_out = self._judge(judged, x.shape, included=reference)
         return self
 
     def _fit_mixtures(self, x: Floats, groups: Ints, seed: int) -> NDArray[np.float64]:
@@ -92,26 +100,31 @@ class ClosedFormDiffusion:
     def score(self, x: Floats) -> Scores:
         """Scores of rows (m, d), each column's contribution, and the mean denoised row."""
         mixed = np.zeros(len(x)) if self._mixtures is None else self._mixtures.surprise(self._clipped(x))
-        return self._judge(self._moves.search(x, None), mixed, x.shape, included=np.zeros(len(x), dtype=bool))
+        batches = self._moves.search(x, None)
+        rows = ((at, found, np.column_stack([self._local(found), mixed[at]])) for at, found in batches)
+        return self._judge(rows, x.shape, included=np.zeros(len(x), dtype=bool))
 
-    def _judge(self, rows: Iterable[Batch], mixed: Floats, shape: tuple[int, ...], *, included: Mask) -> Scores:
+    def _judge(self, rows: Iterable[Judged], shape: tuple[int, ...], *, included: Mask) -> Scores:
         item = np.empty(shape[0])
         local, expected = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.float32)
-        for at, found in rows:
-            measures, parts, expected[at] = self._measures(found, mixed[at])
+        for at, found, others in rows:
+            measures, parts, expected[at] = self._measures(found, others)
             rarity = self._tails.rarity(measures, included=included[at]) * WEIGHTS
             item[at] = rarity.sum(axis=1)
             share = np.einsum("nld,nl->nd", parts, unit_parts(parts, rarity[:, :LENGTHS]))
             local[at] = as_float32(share * _ratio(item[at], share.sum(axis=1))[:, None])
         return Scores(item=item, local=local, expected=expected)
 
-    def _measures(self, found: list[Found], mixed: Floats) -> tuple[Floats, Floats, Floats]:
+    def _measures(self, found: list[Found], others: Floats) -> tuple[Floats, Floats, Floats]:
         """All measures (m, 14), the powers that the lengths are roots of (m, 12, d), and the denoised rows (m, d)."""
-        m = self._moves
-        moves, expected = m.moves(found)
-        lengths, parts = m.lengths(moves)
-        noise = LOCAL_NOISE * m.typical[0] ** 2 / moves.shape[2]
-        return np.column_stack([lengths, local_lengths(found[0], noise), mixed]), parts, expected
+        moves, expected = self._moves.moves(found)
+        lengths, parts = self._moves.lengths(moves)
+        return np.concatenate([lengths, others], axis=1), parts, expected
+
+    def _local(self, found: list[Found]) -> Floats:
+        """Length of the score (m,) of the Gaussian around each row."""
+        noise = LOCAL_NOISE * self._moves.typical[0] ** 2 / found[0].rows.shape[1]
+        return local_lengths(found[0], noise)
 
     def _clipped(self, x: Floats) -> Floats:
         return np.clip(self._moves.scalings[0].apply(x), -FAR, FAR)

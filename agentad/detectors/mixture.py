@@ -22,7 +22,7 @@ from agentad.detectors.gaussian_mixture import Mixture, mixed
 COMPONENTS = 5
 ROWS_EACH = 20
 """Rows that a component needs at least; with fewer there are fewer components."""
-ITERATIONS = 50
+ITERATIONS = 25
 
 
 @dataclass(frozen=True)
