@@ -13,7 +13,7 @@ holds between columns far from any reference. Each measure counts by how rarely 
 
     score = Σ over the 12 lengths + 2 · local Gaussian + 2 · mixture
 
-A column's contribution is its part of the moves' lengths, in units of their spread, scaled to sum to the score.
+A column's contribution is its part of the moves' lengths, each length as much as it counts, scaled to sum to the score.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats, Ints
 from agentad.detectors.fair_columns import fair_scalings
-from agentad.detectors.nearest_rows import batches, kernel, typical_distance
+from agentad.detectors.nearest_rows import NEAREST, batches, kernel, typical_distance
 from agentad.detectors.robust import Scaling
 from agentad.errors import InputError
 from agentad.memory.neighbours import Floats32, Ids, Neighbours
@@ -38,8 +38,6 @@ LEVELS = (0.3, 1.0, 9.0)
 """Bandwidths c in units of the typical distance b."""
 LENGTHS = 12
 """Two of each of the six moves."""
-NEAREST = 10
-"""References that a row is denoised with."""
 NEAREST_FIRST = 30
 """References that are looked up, under the first scaling."""
 _FLOOR = 1e-3

@@ -20,7 +20,6 @@ the distance to the cleaned rows, scaled to sum to the score, and the expected r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -29,8 +28,7 @@ from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats, Ints, Scores, State
 from agentad.detectors.column_densities import ColumnDensities
-from agentad.detectors.fair_columns import fair_scalings
-from agentad.detectors.robust import Scaling, as_float32
+from agentad.detectors.robust import as_float32
 from agentad.detectors.self_cleaning import SelfCleaning
 from agentad.detectors.trimmed_gaussian import TrimmedGaussian
 from agentad.modalities.table.layout import Layout
@@ -73,10 +71,10 @@ class RobustFusion:
         self._cleaned = SelfCleaning(references=self.references, keep=self.keep).fit(
             x, groups=groups, seed=seed, layout=layout
         )
-        self._scalings: Sequence[Scaling] = fair_scalings(x, layout)
         cleaned = self._cleaned.held_out
-        self._views = _Views.fit(self._scaled(x), cleaned.item)
-        measures = np.column_stack([_log(cleaned.item), self._views.measures(self._scaled(x))])
+        scaled = self._scaled(x)
+        self._views = _Views.fit(scaled, cleaned.item)
+        measures = np.column_stack([_log(cleaned.item), self._views.measures(scaled)])
         self._middle, upper = np.quantile(measures, (0.5, 0.75), axis=0)
         spread = upper - self._middle
         self._spread = np.where(spread > _FLAT, spread, 1.0)
@@ -89,7 +87,7 @@ class RobustFusion:
         return self._fused(cleaned, np.column_stack([_log(cleaned.item), self._views.measures(self._scaled(x))]))
 
     def _scaled(self, x: Floats) -> Pair:
-        first, second = (scaling.apply(x) for scaling in self._scalings)
+        first, second = (scaling.apply(x) for scaling in self._cleaned.scalings)
         return first, second
 
     def _fused(self, cleaned: Scores, measures: Floats) -> Scores:
@@ -111,7 +109,6 @@ class RobustFusion:
         a = state.arrays
         self = cls(**state.settings)
         self._cleaned = SelfCleaning.restore(state)
-        self._scalings = [Scaling(c, s) for c, s in zip(a["centre"], a["scale"], strict=True)]
         self._views = _Views.restore(a)
         self._middle, self._spread = a["middle"], a["spread"]
         return self

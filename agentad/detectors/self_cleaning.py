@@ -66,8 +66,8 @@ class SelfCleaning:
         chosen = np.sort(generator.permutation(len(x))[: self.references])
         own = groups[chosen]
         self._rows = np.asarray(x[chosen], dtype=np.float32)
-        self._scalings = list(fair_scalings(x, layout))
-        scaled = [scaling.apply(self._rows) for scaling in self._scalings]
+        self.scalings = list(fair_scalings(x, layout))
+        scaled = [scaling.apply(self._rows) for scaling in self.scalings]
         self._kept = np.stack([clean(u, own, keep=self.keep, generator=generator) for u in scaled])
         self._set_neighbours(own)
         self._typical = np.array(
@@ -86,13 +86,13 @@ class SelfCleaning:
     def _set_neighbours(self, groups: Ints | None) -> None:
         self._neighbours = [
             Neighbours(scaling.apply(self._rows[kept]), groups=None if groups is None else groups[kept])
-            for scaling, kept in zip(self._scalings, self._kept, strict=True)
+            for scaling, kept in zip(self.scalings, self._kept, strict=True)
         ]
 
     def _judge(self, x: Floats, leave_out: Ints | None) -> Scores:
         item = np.ones(len(x))
         local, expected = np.zeros(x.shape, dtype=np.float32), np.zeros(x.shape, dtype=np.float32)
-        views = list(zip(self._scalings, self._neighbours, self._typical, strict=True))
+        views = list(zip(self.scalings, self._neighbours, self._typical, strict=True))
         for at in batches(x):
             for scaling, neighbours, h in views:
                 u = scaling.apply(x[at])
@@ -112,8 +112,8 @@ class SelfCleaning:
         arrays: dict[str, NDArray[Any]] = {
             "rows": self._rows,
             "kept": self._kept,
-            "centre": np.stack([scaling.centre for scaling in self._scalings]),
-            "scale": np.stack([scaling.scale for scaling in self._scalings]),
+            "centre": np.stack([scaling.centre for scaling in self.scalings]),
+            "scale": np.stack([scaling.scale for scaling in self.scalings]),
             "typical": self._typical,
         }
         return State(arrays=arrays, settings={"references": self.references, "keep": self.keep})
@@ -123,7 +123,7 @@ class SelfCleaning:
         """The detector that `state` came from, without `held_out`."""
         a = state.arrays
         self = cls(**state.settings)
-        self._scalings = [Scaling(c, s) for c, s in zip(a["centre"], a["scale"], strict=True)]
+        self.scalings = [Scaling(c, s) for c, s in zip(a["centre"], a["scale"], strict=True)]
         self._rows, self._kept, self._typical = a["rows"], a["kept"], a["typical"]
         self._set_neighbours(None)
         return self

@@ -11,6 +11,7 @@ the 95 % quantile on the second term goes on, slowly, so that no single measure 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -31,6 +32,11 @@ class Tails:
         """Those of the measures (n, t) of held-out normal rows."""
         return cls(np.sort(np.asarray(measures, dtype=np.float64), axis=0))
 
+    @cached_property
+    def _scale(self) -> tuple[Floats, Floats]:
+        """Once for all batches: it sorts all normal rows."""
+        return centre_and_spread(self.usual)
+
     def rarity(self, measures: Floats, *, included: NDArray[np.bool_]) -> NDArray[np.float64]:
         """What each of the measures (m, t) counts: (m, t).
 
@@ -44,6 +50,6 @@ class Tails:
         )
         other = np.where(included, 0, 1)[:, None]
         p = (n - below + other) / (n + other)
-        median, spread = centre_and_spread(self.usual)
+        median, spread = self._scale
         beyond = np.maximum((measures - median) / spread - 1, 0)
         return np.asarray(np.log1p(beyond) - np.log(p))
