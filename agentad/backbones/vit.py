@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -47,8 +48,8 @@ class VitPatches(NetworkPatches):
             raise checkpoint.damaged(folder, f"it holds another network than {self.name}")
         self._blocks = numbers(self._settings["blocks"], held.blocks, "blocks")
         self._vit = replace(held, blocks=max(self._blocks))
-        read = checkpoint.tensors(folder / checkpoint.WEIGHTS, expected_shapes(self._vit))
-        self._weights = {name: torch.from_numpy(tensor).to(self._dtype) for name, tensor in read.items()}
+        with safe_open(folder / checkpoint.WEIGHTS, "pt") as file:
+            self._weights = {name: file.get_tensor(name).to(self._dtype) for name in expected_shapes(self._vit)}
         self._network = VitNetwork(self._vit, self._weights).to(self._device, self._dtype)
         family = FAMILIES[self._vit.family]
         self._mean, self._std = (
