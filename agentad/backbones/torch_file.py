@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickletools
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +59,8 @@ def read_tensors(content: bytes) -> dict[str, NDArray[Any]]:
     """
     file = io.BytesIO(content)
     try:
-        magic, protocol, _, tensors, keys = (_value(file) for _ in range(5))
+        with warnings.catch_warnings(action="ignore"):  # of escapes in damaged names
+            magic, protocol, _, tensors, keys = (_value(file) for _ in range(5))
         if (magic, protocol) != (_MAGIC, _PROTOCOL) or not isinstance(tensors, dict):
             raise ValueError("it does not start as one")
         named = {name: t for name, t in tensors.items() if isinstance(name, str) and isinstance(t, _Tensor)}
@@ -66,7 +68,7 @@ def read_tensors(content: bytes) -> dict[str, NDArray[Any]]:
             raise ValueError("its dictionary holds other things than tensors")
         at = _places(content, file.tell(), keys, {t.storage.key: t.storage for t in named.values()})
         return {name: _array(content, tensor, at[tensor.storage.key]) for name, tensor in named.items()}
-    except (ValueError, TypeError, LookupError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise UnreadableData(f"torch file: not a dictionary of tensors in torch's first format ({error})") from error
 
 
