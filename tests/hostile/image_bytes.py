@@ -58,7 +58,7 @@ def png(pixels: np.ndarray, *, before: bytes = b"", between: bytes = b"", after:
 
 Tag = tuple[int, int, Sequence[int] | bytes]
 """(number, type, values)"""
-SIZES = {1: "B", 2: "s", 3: "H", 4: "I", 5: "II", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q"}
+SIZES = {1: "B", 2: "s", 3: "H", 4: "I", 5: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q"}
 
 
 def tiff(
@@ -80,9 +80,7 @@ def tiff(
     for number, kind, values in tags:
         values = offsets if values == b"offsets" else values
         raw = values if isinstance(values, bytes) else struct.pack(f"{order}{len(values)}{SIZES[kind]}", *values)
-        if kind == 5:
-            raw = struct.pack(f"{order}{len(values)}I", *values)
-        n = len(raw) // (8 if kind == 5 else struct.calcsize(order + SIZES[kind][0]))
+        n = len(raw) // (8 if kind == 5 else struct.calcsize(order + SIZES[kind]))
         room = 8 if big else 4
         if len(raw) > room:
             place = struct.pack(order + pointer, extra_at + len(extra))
