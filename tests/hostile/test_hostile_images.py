@@ -16,24 +16,10 @@ from agentad.errors import UnreadableData
 from agentad.modalities.image import open_images
 
 GOOD = 3
-OPTIONS = ["--exclude", "bank-diffusion", "--exclude", "feature-diffusion", "--json"]
 KINDS = sorted({case.split(":")[0] for case in HOSTILE})
 """Few enough of each for the list of what was skipped to hold them all."""
 MOST_MB = 2_000
 """Most memory that scoring may take; torch alone takes a few hundred."""
-
-
-@pytest.fixture(scope="module")
-def detector(tmp_path_factory):
-    """A detector fitted to a few good images, without pretrained weights."""
-    root = tmp_path_factory.mktemp("fitted")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AGENTAD_RUNS", str(root / "runs"))
-        patch.setenv("AGENTAD_CACHE", str(root / "cache"))
-        patch.delenv("AGENTAD_WEIGHTS", raising=False)
-        done = call("run", "find the bad ones", "--data", good(root / "data"), *OPTIONS)
-    assert done.code == 0, done.err
-    return Path(done.document["detector"])
 
 
 @pytest.fixture

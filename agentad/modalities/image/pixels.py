@@ -30,6 +30,7 @@ MAX_BYTES = 1 << 30
 MAX_SCANS = 200
 """A JPEG of more progressive scans is refused: encoders write about ten, and each visits every block of the image, so
 that a file of a few hundred kilobytes can keep a decoder busy for minutes."""
+_UNKNOWN = "not a PNG, JPEG, TIFF, BMP or WebP image, or of a layout that is not read, or damaged from the start"
 _SCAN = b"\xff\xda"
 TWELVE_BITS = 4095
 SIXTEEN_BITS = 65535
@@ -66,7 +67,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
         except BrokenImage:
             raise
         except UnidentifiedImageError as problem:
-            raise BrokenImage(path, "not a PNG, JPEG, TIFF, BMP or WebP image, or damaged from the start") from problem
+            raise BrokenImage(path, _UNKNOWN) from problem
         except Image.DecompressionBombError as problem:
             raise BrokenImage(path, f"more than {MAX_PIXELS:,} pixels") from problem
         # Decoders fed with damaged bytes raise nearly every type there is.

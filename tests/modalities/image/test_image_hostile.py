@@ -191,7 +191,8 @@ def test_a_broken_mask_leaves_the_image_without_ground_truth(tmp_path: Path) -> 
     data = open_images(tmp_path)
     assert data.mask(0) is None
     assert data.profile.skipped[0].reason == (
-        "mask left out: not a PNG, JPEG, TIFF, BMP or WebP image, or damaged from the start"
+        "mask left out: not a PNG, JPEG, TIFF, BMP or WebP image, or of a layout that is not read, or "
+        "damaged from the start"
     )
 
 
