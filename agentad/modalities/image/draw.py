@@ -66,7 +66,7 @@ def outline(
     line = max(1, round(max(image.shape[:2]) / 400))
     drawn = np.zeros(image.shape[:2], dtype=np.bool_)
     if mask is not None and mask.any():
-        rows, columns = (_span(mask.any(axis=axis), line) for axis in (1, 0))
+        rows, columns = (_span(np.asarray(mask.any(axis=axis)), line) for axis in (1, 0))
         drawn[rows, columns] = binary_dilation(mask[rows, columns], iterations=line) & ~mask[rows, columns]
     for left, top, right, bottom in boxes:
         inside = drawn[top:bottom, left:right]

@@ -46,11 +46,11 @@ def look_at(path: Path) -> Look:
         transparent, deep = image.has_transparency_data, is_deep(mode)
         if kind == "JPEG":
             image.draft(None, (DRAFT_SIDE, DRAFT_SIDE))
-        turned = ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
         if kind != "JPEG":
-            size = turned.size  # some Pillow versions turn TIFF when they open it
-        depth = (12 if np.asarray(turned).max() <= TWELVE_BITS else 16) if deep else 32 if mode == "F" else 8
-        small = signature(Image.fromarray(to_rgb(turned)))
+            size = image.size  # some Pillow versions turn TIFF when they open it
+        depth = (12 if np.asarray(image).max() <= TWELVE_BITS else 16) if deep else 32 if mode == "F" else 8
+        small = signature(image if image.mode == "RGB" and not transparent else Image.fromarray(to_rgb(image)))
         several = _has_second_frame(image)
     return Look(size, orientation, mode, kind, several, transparent, depth, _file_digest(path), small)
 

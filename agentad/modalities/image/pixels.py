@@ -32,6 +32,8 @@ MAX_SCANS = 200
 that a file of a few hundred kilobytes can keep a decoder busy for minutes."""
 _UNKNOWN = "not a PNG, JPEG, TIFF, BMP or WebP image, or of a layout that is not read, or damaged from the start"
 _SCAN = b"\xff\xda"
+STRIP = 512
+"""Rows converted at a time, so that a large image is held in memory twice, not five times."""
 TWELVE_BITS = 4095
 SIXTEEN_BITS = 65535
 
@@ -78,7 +80,8 @@ def opened(path: Path) -> Iterator[Image.Image]:
 def read_pixels(path: Path) -> Pixels:
     """The image as uint8 (H, W, 3), turned the way its EXIF orientation says, at its own resolution."""
     with opened(path) as image:
-        return to_rgb(ImageOps.exif_transpose(image))
+        ImageOps.exif_transpose(image, in_place=True)
+        return to_rgb(image)
 
 
 def to_rgb(image: Image.Image, *, background: str = "white") -> Pixels:
@@ -86,10 +89,16 @@ def to_rgb(image: Image.Image, *, background: str = "white") -> Pixels:
     if is_deep(image.mode) or image.mode == "F":
         values = np.asarray(image)
         return np.repeat((_unit8(values) if image.mode == "F" else _grey8(values))[:, :, None], 3, axis=2)
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", layer.size, background), layer)
-    return np.asarray(image.convert("RGB"))
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return np.asarray(image)
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, STRIP):
+        part = image.crop((0, top, image.width, min(top + STRIP, image.height)))
+        if image.has_transparency_data:
+            layer = part.convert("RGBA")
+            part = Image.alpha_composite(Image.new("RGBA", layer.size, background), layer)
+        pixels[top : top + STRIP] = np.asarray(part.convert("RGB"))
+    return pixels
 
 
 def is_deep(mode: str) -> bool:
@@ -115,7 +124,7 @@ def _unit8(values: NDArray[np.float32]) -> Pixels:
             f"float pixels from {low:.4g} to {high:.4g} have no known range, only 0 to 1 has; save the image as 8 or "
             "16 bit"
         )
-    return np.rint(values * np.float32(255)).astype(np.uint8)
+    return np.asarray(np.rint(values * np.float32(255)), dtype=np.uint8)
 
 
 def _holds_more(path: Path, mark: bytes, most: int) -> bool:
@@ -136,8 +145,8 @@ def read_mask(path: Path, size: tuple[int, int], orientation: int = 1) -> NDArra
     value) is turned with it; one of another size is resized to the nearest pixel.
     """
     with opened(path) as image:
-        turned = ImageOps.exif_transpose(image)
-        values = np.asarray(turned) if is_deep(turned.mode) else to_rgb(turned, background="black").max(axis=2)
+        ImageOps.exif_transpose(image, in_place=True)
+        values = np.asarray(image) if is_deep(image.mode) else to_rgb(image, background="black").max(axis=2)
     mask = Image.fromarray(values > (0 if values.max() < 128 else 127))
     if orientation in TURNED and mask.size == size[::-1] and mask.size != size:
         mask = mask.transpose(TURNED[orientation])
