@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from front_door import call, tree
+from image_bytes import encoded, grain
 from legal_images import LEGAL, REFUSED
 
 from agentad import profile
@@ -77,3 +78,16 @@ def test_scored_at_its_own_resolution(scored, case):
         x, y = region["peak_at"]
         assert drawn[y, x] == pytest.approx(region["peak"])
         assert 0 < region["p_value"] <= 1
+
+
+def test_twenty_megapixels(detector, tmp_path):
+    pixels = np.kron(grain(36, 24), np.ones((152, 152, 1), np.uint8))
+    pixels[900:1300, 2000:2600] = 255
+    path = tmp_path / "large.png"
+    path.write_bytes(encoded(pixels, "PNG", compress_level=1))
+    assert np.array_equal(read_pixels(path), pixels)
+    done = call("detect", detector, "--data", path, "--out", tmp_path / "out", "--json")
+    assert done.code == 0, done.err
+    (line,) = map(json.loads, Path(done.document["scores"]).read_text().splitlines())
+    assert map_from_bytes((tmp_path / "out" / line["map"]).read_bytes()).shape == (3648, 5472)
+    assert all(3 <= len(region["polygon"]) <= 64 for region in line["evidence"])
