@@ -1,5 +1,6 @@
 """A finished detector for the tests below this folder."""
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ OPTIONS = ["--exclude", "bank-diffusion", "--exclude", "feature-diffusion", "--j
 @pytest.fixture(scope="session")
 def detector(tmp_path_factory):
     """A detector fitted to a few good images, without pretrained weights."""
+    for slow in ("agentad.graph", "agentad.backbones.filters", "agentad.detectors.bank_diffusion"):
+        import_module(slow)  # minutes on a machine that does much else, and no hang
     root = tmp_path_factory.mktemp("fitted")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AGENTAD_RUNS", str(root / "runs"))
