@@ -227,6 +227,9 @@ class Detection:
     flagged: int
     threshold: Threshold
     skipped: tuple[Skipped, ...]
+    """The first of what was left out, and why."""
+    n_skipped: int
+    """How much was left out."""
 
 
 def detect(
@@ -256,6 +259,7 @@ def detect(
         flagged=flagged,
         threshold=loaded.threshold,
         skipped=opened.profile.skipped,
+        n_skipped=opened.profile.n_skipped,
     )
 
 

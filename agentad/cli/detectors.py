@@ -23,11 +23,11 @@ def detect(
     with output.progress() as progress:
         found = api.detect(detector, data=data, out=out, progress=progress)
     if as_json:
-        plain = {name: getattr(found, name) for name in ("detector", "dir", "scores", "items", "flagged")}
+        plain = {name: getattr(found, name) for name in ("detector", "dir", "scores", "items", "flagged", "n_skipped")}
         skipped = [skip.model_dump() for skip in found.skipped]
         output.document({**plain, "threshold": found.threshold.model_dump(mode="json"), "skipped": skipped})
         return
     output.line(f"{found.flagged} of {found.items} items flagged (score above {found.threshold.value:.4g}).")
     if found.skipped:
-        output.line(f"{len(found.skipped)} skipped: {found.skipped[0].path} ({found.skipped[0].reason})")
+        output.line(f"{found.n_skipped} skipped: {found.skipped[0].path} ({found.skipped[0].reason})")
     output.line(f"Scores: {found.scores}")

@@ -73,3 +73,25 @@ def test_same_seed_same_scores():
     x = normal(6)
     first, second = (tiny(steps=3).fit(x, seed=1).held_out.item for _ in range(2))
     assert np.array_equal(first, second)
+
+
+def test_doubt_is_where_one_part_sees_what_the_other_does_not(fitted):
+    assert fitted.held_out.doubt.shape == fitted.held_out.local.shape
+    x, mask = anomalous(20)
+    doubt = fitted.score(np.concatenate([normal(20, seed=7), x])).doubt
+    assert doubt.min() >= 0
+    assert doubt.max() <= 1
+    assert doubt[20:][mask > 0].mean() < 0.5  # both see these plain defects
+    assert len(np.unique(doubt)) > 100
+
+
+def test_a_detector_saved_before_there_was_doubt_has_none(fitted):
+    state = fitted.state()
+    x = normal(3, seed=8)
+    again = BankDiffusion.restore(state).score(x)
+    assert np.array_equal(again.doubt, fitted.score(x).doubt)
+    del state.arrays["rarities"]
+    old = BankDiffusion.restore(state)
+    assert old.score(x).doubt is None
+    assert np.array_equal(old.score(x).local, again.local)
+    assert BankDiffusion.restore(old.state()).score(x).doubt is None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import binary_dilation, binary_erosion
+from scipy.ndimage import binary_dilation
 
 Pixels = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
@@ -32,16 +32,26 @@ blacken what is barely above normal."""
 JPEG_QUALITY = 82
 MOST_COVER = 0.7
 """How much of the image the highest scores hide."""
+SHADES = 1024
+"""Steps of the colour map."""
+STRIP = 256
+"""Rows drawn at a time, so that a large image takes little memory."""
 PAPER = 255
 
 
 def heatmap(image: Pixels, scores: NDArray[np.floating[Any]], low: float, high: float) -> Pixels:
     """`image` with `scores` (H, W) laid over it: clear at `low` and below, strongest at `high` and above."""
-    heat = np.clip((np.asarray(scores, dtype=np.float32) - low) / max(high - low, 1e-12), 0, 1)[:, :, None]
+    heat = np.linspace(0, 1, SHADES, dtype=np.float32)
     steps = np.linspace(0, 1, len(COLOURS))
-    colour = np.stack([np.interp(heat[:, :, 0], steps, channel) for channel in COLOURS.T], axis=-1)
-    cover = MOST_COVER * np.sqrt(heat)
-    blend: Pixels = np.rint((1 - cover) * image + cover * colour).astype(np.uint8)
+    colour = np.stack([np.interp(heat, steps, channel) for channel in COLOURS.T], axis=-1).astype(np.float32)
+    cover = MOST_COVER * np.sqrt(heat)[:, None]
+    laid, left = cover * colour, 1 - cover
+    blend = np.empty_like(image)
+    for top in range(0, len(image), STRIP):
+        part = slice(top, top + STRIP)
+        share = (np.asarray(scores[part], dtype=np.float32) - low) / max(high - low, 1e-12)
+        shade = np.rint(np.clip(share, 0, 1) * (SHADES - 1)).astype(np.intp)
+        blend[part] = np.rint(left[shade] * image[part] + laid[shade])
     return blend
 
 
@@ -55,15 +65,22 @@ def outline(
     """A copy of `image` with the border of `mask` (H, W) and the `boxes` drawn in; what lies inside stays visible."""
     line = max(1, round(max(image.shape[:2]) / 400))
     drawn = np.zeros(image.shape[:2], dtype=np.bool_)
-    if mask is not None:
-        drawn |= binary_dilation(mask, iterations=line) & ~mask
+    if mask is not None and mask.any():
+        rows, columns = (_span(np.asarray(mask.any(axis=axis)), line) for axis in (1, 0))
+        drawn[rows, columns] = binary_dilation(mask[rows, columns], iterations=line) & ~mask[rows, columns]
     for left, top, right, bottom in boxes:
-        inside = np.zeros_like(drawn)
-        inside[top:bottom, left:right] = True
-        drawn |= inside & ~binary_erosion(inside, iterations=line)
+        inside = drawn[top:bottom, left:right]
+        for edge in (inside[:line], inside[-line:], inside[:, :line], inside[:, -line:]):
+            edge[...] = True
     result = image.copy()
     result[drawn] = colour
     return result
+
+
+def _span(marked: NDArray[np.bool_], margin: int) -> slice:
+    """From the first to the last marked place, and `margin` further."""
+    places = np.flatnonzero(marked)
+    return slice(max(int(places[0]) - margin, 0), int(places[-1]) + 1 + margin)
 
 
 def thumbnail(image: Pixels, side: int) -> Pixels:

@@ -77,11 +77,12 @@ def _notes(looks: Sequence[Look], masks: Sequence[MaskLook]) -> list[str]:
     sizes = {look.size for look in looks}
     counted = [
         (len(sizes) if len(sizes) > 1 else 0, "different image sizes"),
-        (sum(look.frames > 1 for look in looks), "images have several frames or pages; the first is used"),
+        (sum(look.several for look in looks), "images have several frames or pages; the first is used"),
         (sum(look.orientation > 1 for look in looks), "images are turned as their EXIF orientation says"),
         (sum(look.transparent for look in looks), "images have transparency, which is laid on white"),
         (sum(look.depth == 12 for look in looks), "16-bit images have no value above 4095 and are read as 12-bit"),
         (sum(look.depth == 16 for look in looks), "16-bit images are scaled to 8 bits"),
+        (sum(look.depth == 32 for look in looks), "images hold floats from 0 to 1 and are scaled to 8 bits"),
         (sum(mask.resized for mask in masks), "masks are not of their image's size and are resized"),
     ]
     return [f"{count} {what}" for count, what in counted if count]

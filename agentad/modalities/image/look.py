@@ -27,10 +27,11 @@ class Look:
     """EXIF orientation, 1 to 8; 1 is upright."""
     mode: str
     format: str
-    frames: int
+    several: bool
+    """Whether it has more than one frame or page."""
     transparent: bool
     depth: int
-    """Bits a grey value is taken to have: 8, 12 or 16."""
+    """Bits a grey value is taken to have: 8, 12 or 16; 32 for floats from 0 to 1."""
     digest: str
     """SHA-256 of the file."""
     signature: NDArray[np.uint8]
@@ -41,16 +42,27 @@ def look_at(path: Path) -> Look:
     with opened(path) as image:
         size, mode, orientation = image.size, image.mode, _orientation(image)
         size = size[::-1] if orientation in TURNED else size
-        frames, kind = getattr(image, "n_frames", 1), "JPEG" if image.format == "MPO" else str(image.format)
+        kind = "JPEG" if image.format == "MPO" else str(image.format)
         transparent, deep = image.has_transparency_data, is_deep(mode)
         if kind == "JPEG":
             image.draft(None, (DRAFT_SIDE, DRAFT_SIDE))
-        turned = ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
         if kind != "JPEG":
-            size = turned.size  # some Pillow versions turn TIFF when they open it
-        depth = (12 if np.asarray(turned).max() <= TWELVE_BITS else 16) if deep else 8
-        small = signature(Image.fromarray(to_rgb(turned)))
-    return Look(size, orientation, mode, kind, frames, transparent, depth, _file_digest(path), small)
+            size = image.size  # some Pillow versions turn TIFF when they open it
+        depth = (12 if np.asarray(image).max() <= TWELVE_BITS else 16) if deep else 32 if mode == "F" else 8
+        small = signature(image if image.mode == "RGB" and not transparent else Image.fromarray(to_rgb(image)))
+        several = _has_second_frame(image)
+    return Look(size, orientation, mode, kind, several, transparent, depth, _file_digest(path), small)
+
+
+def _has_second_frame(image: Image.Image) -> bool:
+    """Looks for the second only: counting a million pages takes minutes. A broken second frame is none."""
+    try:
+        image.seek(1)
+    # Readers of damaged headers raise nearly every type there is, and the first frame is good.
+    except Exception:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

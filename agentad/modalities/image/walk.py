@@ -12,6 +12,8 @@ from agentad.flow import Skipped
 from agentad.modalities.shown import shown
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".dib", ".webp"})
+OTHERS = frozenset({".gif", ".avif", ".heic", ".heif", ".jp2", ".j2k", ".jxl", ".dcm", ".exr", ".psd", ".pgm", ".ppm"})
+"""Suffixes of images that are not read: their decoders are large, rarely needed, or not there everywhere."""
 CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", "agentad-runs"})
 """Lower-case names that operating systems, or earlier runs, leave beside data."""
 
@@ -89,6 +91,8 @@ def _reason(entry: os.DirEntry[str], top: str) -> str | None:
     elif entry.is_dir():
         return None
     suffix = Path(entry.name).suffix
+    if suffix.lower() in OTHERS:
+        return f"images of this kind are not read ({text_of(suffix)}); save it as PNG"
     if suffix.lower() not in SUFFIXES:
         return f"not an image ({text_of(suffix)})" if suffix else "not an image (no suffix)"
     return refusal(Path(entry.path))

@@ -68,6 +68,11 @@ HOSTILE: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "hidden": (".x.png", lambda p: texture(5).save(p), "hidden or system file"),
     "thumbs.db": ("Thumbs.db", lambda p: write(p, b"x"), "hidden or system file"),
     "another kind": ("notes.txt", lambda p: write(p, b"x"), "not an image (.txt)"),
+    "an image that is not read": (
+        "x.GIF",
+        lambda p: write(p, b"GIF89a"),
+        "images of this kind are not read (.GIF); save",
+    ),
     "no suffix": ("README", lambda p: write(p, b"x"), "not an image (no suffix)"),
 }
 
@@ -186,7 +191,8 @@ def test_a_broken_mask_leaves_the_image_without_ground_truth(tmp_path: Path) -> 
     data = open_images(tmp_path)
     assert data.mask(0) is None
     assert data.profile.skipped[0].reason == (
-        "mask left out: not a PNG, JPEG, TIFF, BMP or WebP image, whatever its name says"
+        "mask left out: not a PNG, JPEG, TIFF, BMP or WebP image, or of a layout that is not read, or "
+        "damaged from the start"
     )
 
 

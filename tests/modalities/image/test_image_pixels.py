@@ -6,7 +6,7 @@ from PIL import Image, ImageOps
 from render import half_mask, save, texture
 
 from agentad.modalities.image.look import look_at
-from agentad.modalities.image.pixels import BrokenImage, read_mask, read_pixels
+from agentad.modalities.image.pixels import MAX_SCANS, BrokenImage, read_mask, read_pixels
 
 
 @pytest.mark.parametrize(("suffix", "format"), [("png", "PNG"), ("tiff", "TIFF"), ("bmp", "BMP"), ("webp", "WEBP")])
@@ -15,7 +15,7 @@ def test_lossless_formats_give_the_pixels_back(tmp_path: Path, suffix: str, form
     path = save(tmp_path / f"x.{suffix}", image, **({"lossless": True} if suffix == "webp" else {}))
     assert np.array_equal(read_pixels(path), np.asarray(image))
     look = look_at(path)
-    assert (look.size, look.mode, look.format, look.frames) == ((64, 48), "RGB", format, 1)
+    assert (look.size, look.mode, look.format, look.several) == ((64, 48), "RGB", format, False)
 
 
 def test_jpeg_is_close(tmp_path: Path) -> None:
@@ -112,16 +112,38 @@ def test_first_frame_of_several(tmp_path: Path) -> None:
     for name in ("x.tif", "x.png"):
         path = save(tmp_path / name, frames[0], save_all=True, append_images=frames[1:])
         assert np.array_equal(read_pixels(path), np.asarray(frames[0]))
-        assert look_at(path).frames == 3
+        assert look_at(path).several
 
 
-def test_float_pixels_are_refused(tmp_path: Path) -> None:
-    path = save(tmp_path / "x.tif", Image.new("F", (3, 3), 0.5))
+def test_floats_from_0_to_1(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 1, 300, dtype=np.float32)[None].repeat(4, axis=0)
+    path = save(tmp_path / "x.tif", Image.fromarray(ramp))
+    pixels = read_pixels(path)
+    assert (pixels.dtype, pixels.shape) == (np.uint8, (4, 300, 3))
+    assert np.abs(pixels / 255 - ramp[:, :, None]).max() <= 0.5 / 255 + 1e-6
+    assert look_at(path).depth == 32
+
+
+@pytest.mark.parametrize(("value", "told"), [(1.5, "1.5"), (-0.25, "-0.25"), (np.nan, "nan"), (np.inf, "inf")])
+def test_floats_of_no_known_range_are_refused(tmp_path: Path, value: float, told: str) -> None:
+    path = save(tmp_path / "x.tif", Image.new("F", (3, 3), value))
     with pytest.raises(BrokenImage) as caught:
         read_pixels(path)
     assert str(caught.value) == (
-        f"{path}: cannot be decoded: 32-bit float pixels have no known range; save the image as 8 or 16 bit"
+        f"{path}: cannot be decoded: float pixels from {told} to {told} have no known range, only 0 to 1 has; save the "
+        "image as 8 or 16 bit"
     )
+
+
+def test_a_jpeg_of_very_many_scans_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    path = save(tmp_path / "x.jpg", texture(0), progressive=True)
+    whole = path.read_bytes()
+    assert read_pixels(path).shape == (48, 64, 3)
+    last = whole.rindex(b"\xff\xda")
+    path.write_bytes(whole[:-2] + whole[last:-2] * MAX_SCANS + whole[-2:])
+    with pytest.raises(BrokenImage) as caught:
+        look_at(path)
+    assert str(caught.value) == f"{path}: a JPEG of more than 200 scans; save it anew"
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 10_000), (10_000, 1)])
