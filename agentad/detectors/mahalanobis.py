@@ -24,8 +24,8 @@ from agentad.detectors.pooling import top_mean
 from agentad.errors import InputError
 
 PER = ("image", "position")
-FLOOR = 1e-10
-"""Least variance of a direction, as a share of the mean one, for data that does not vary at all."""
+FLOOR = 1e-12
+"""Least variance of a direction, for data that does not vary at all."""
 
 
 class Mahalanobis:
@@ -131,7 +131,9 @@ class Mahalanobis:
 def _gaussian(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean (d,) and inverse root (d, d) of the shrunk covariance of rows (n, d)."""
     mean = rows.mean(axis=0)
-    covariance, _ = ledoit_wolf(rows - mean, assume_centered=True)
+    centred = rows - mean
+    covariance = np.zeros((rows.shape[1], rows.shape[1]))
+    if centred.any():
+        covariance, _ = ledoit_wolf(centred, assume_centered=True)
     values, vectors = np.linalg.eigh(np.asarray(covariance, np.float64))
-    floor = max(FLOOR * values.mean(), np.finfo(np.float32).tiny)
-    return mean, (vectors / np.sqrt(np.maximum(values, floor))).astype(np.float32)
+    return mean, (vectors / np.sqrt(np.maximum(values, FLOOR))).astype(np.float32)

@@ -1,8 +1,8 @@
 """Distance to the nearest remembered normals: the baseline that every learned detector has to beat.
 
-For image patches this is PatchCore (https://arxiv.org/abs/2106.08265) on patch features as the encoder gives them, without
-its neighbourhood averages and its reweighted image score; what is remembered is a random subset of the training patches
-or, with `coreset`, PatchCore's greedy one. For table rows it is the mean distance to the k nearest rows.
+For image patches this is PatchCore (https://arxiv.org/abs/2106.08265) on patch features as the encoder gives them,
+without its neighbourhood averages and its reweighted image score. What is remembered is a random subset of the training
+patches or, with `coreset`, PatchCore's greedy one. For table rows it is the mean distance to the k nearest rows.
 """
 
 from __future__ import annotations

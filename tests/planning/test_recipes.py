@@ -110,7 +110,9 @@ def test_fields_are_replaced_with_their_types(cards, bare, table):
         "request": "'1'",
     }
     plan = load_recipe("clean-table", bare, table(unlabelled=500), cards, settings=changed)
-    assert plan.detector == Step(tool="memory-bank", params={"neighbours": 7, "size": 8000, "rare": 0.0, "pool": 4})
+    assert plan.detector == Step(
+        tool="memory-bank", params={"neighbours": 7, "size": 8000, "rare": 0.0, "pool": 4, "coreset": False}
+    )
     assert (plan.target_far, plan.seed, plan.request) == (0.05, 11, "1")
 
 
