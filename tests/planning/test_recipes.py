@@ -135,7 +135,7 @@ def test_options_win_over_the_recipe(cards, asked, table):
         ("modality: image", "modality is 'image', and the data is rows"),
         (
             "detector: {tool: memory-bank, params: {k: 1}}",
-            "memory-bank has no parameter 'k'; it has: neighbours, size, rare, pool",
+            "memory-bank has no parameter 'k'; it has: neighbours, size, rare, pool, coreset",
         ),
         ("- a", "has to be YAML of `key: value` lines, with the fields of a plan"),
         ("version: 2", "version: Input should be 1, got 2"),
