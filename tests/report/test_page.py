@@ -171,6 +171,13 @@ def test_regions_are_said_in_words(images: Run) -> None:
     assert "upper left, 120 × 90 px, 2 % of the image; peak 4.25; nearest normal patch in train/good/013.png" in text
 
 
+def test_an_item_near_the_threshold_is_called_unsure(new_report: Callable[..., flow.Report]) -> None:
+    item = flow.ScoredItem(id="37", score=3.3, p_value=0.01, flag=True, borderline=True)
+    assert "flagged unsure: near the threshold" in Page(render(new_report([item]), [item])).text
+    sure = item.model_copy(update={"borderline": False})
+    assert "unsure" not in Page(render(new_report([sure]), [sure])).text
+
+
 def test_hostile_text_is_only_ever_text(new_report: Callable[..., flow.Report]) -> None:
     evidence = flow.ColumnEvidence(column=EVIL, actual="A" * 10_000, expected=EVIL, share=1.0)
     item = flow.ScoredItem(id=EVIL, score=9.0, p_value=0.01, flag=True, evidence=(evidence,))
