@@ -48,6 +48,7 @@ def render(report: flow.Report, items: Sequence[flow.ScoredItem], exhibits: Exhi
         answer=_answer(report, items, shown),
         warnings=words.warnings(report),
         groups=groups,
+        sheets=any(g["tiles"] for g in groups),
         explained=not items or any(item.evidence for item in items),
         intervals=any(cell.interval for g in groups for row in g["grid"].cells.values() for cell in row),
         anchors={name: f"item-{n}" for n, name in enumerate(picked.ids, 1)},

@@ -104,6 +104,7 @@ def test_contact_sheets_say_what_labels_say_and_lead_to_the_details(images: Run)
     report, items, exhibits = images
     page = Page(render(report, items, exhibits))
     sheets = [a for a in page.having("div") if a.get("class") == "sheet"]
+    assert [s["id"] for s in page.having("section")][:2] == ["items", "details"]
     assert len(sheets) == 4  # worst, borderline, missed, falsely raised
     tiles = [a for a in page.having("a") if str(a.get("class")).startswith("tile ")]
     assert {str(a["class"]) for a in tiles} <= {
