@@ -95,18 +95,21 @@ def tally(n: int, map_at: MapAt, mask_at: MaskAt, kinds: Sequence[str | None] | 
     names = sorted({name for name in kind if name})
     in_cell, edges = _look(n, map_at, mask_at)
     fine = _Fine(in_cell, min(BINS, MOST_BINS // (len(names) + 2)))
+    coarse = _coarse(fine, edges)
+    bins = int(coarse[0]) + 1  # the lowest fine bin is in the last coarse one
     normal = _Counter(fine.bins)
     counters: dict[str | None, _Counter] = {None: normal}
-    images = _empty(n, len(edges) + 1)
+    images = _empty(n, bins)
     for i, scores, mask in _visit(n, map_at, mask_at):
         if kind[i] not in counters:
             counters[kind[i]] = _Counter(fine.bins)
         share, regions = _shares(mask)
-        counters[kind[i]].add(fine.place(scores), mask, share, regions)
-        coarse = len(edges) - np.searchsorted(edges, scores.ravel(), side="right").reshape(scores.shape)
-        images.normal[i] = np.bincount(coarse[~mask], minlength=len(edges) + 1)
-        images.anomalous[i] = np.bincount(coarse[mask], minlength=len(edges) + 1)
-        images.overlap[i] = np.bincount(coarse[mask], weights=share, minlength=len(edges) + 1)
+        placed = fine.place(scores)
+        counters[kind[i]].add(placed, mask, share, regions)
+        own = coarse[placed]
+        images.normal[i] = np.bincount(own[~mask], minlength=bins)
+        images.anomalous[i] = np.bincount(own[mask], minlength=bins)
+        images.overlap[i] = np.bincount(own[mask], weights=share, minlength=bins)
         images.regions[i] = regions
     by_type = {name: _sum([normal, counters[name]]) for name in names if name in counters}
     return Tally(_sum(list(counters.values())), by_type, images, kind)
@@ -144,6 +147,13 @@ def _edges(samples: Sequence[Floats], bins: int) -> Floats:
         return np.zeros(0)
     inner = np.arange(1, bins // len(filled) + 1) / (bins // len(filled) + 1)
     return np.unique(np.concatenate([np.quantile(s, inner) for s in filled]).astype(filled[0].dtype))
+
+
+def _coarse(fine: _Fine, edges: Floats) -> NDArray[np.int64]:
+    """The coarse bin, highest score first, of each fine one, lowest score first."""
+    starts = np.unique(fine.place(edges))
+    starts = starts[starts > 0]
+    return len(starts) - np.searchsorted(starts, np.arange(max(fine.bins, 1)), side="right")
 
 
 def _shares(mask: Mask) -> tuple[Floats, int]:
@@ -189,11 +199,11 @@ class _Counter:
         self.regions = 0
 
     def add(self, placed: NDArray[np.int64], mask: Mask, share: Floats, regions: int) -> None:
-        self.normal += np.bincount(placed[~mask], minlength=len(self.normal))
+        np.add.at(self.normal, placed[~mask], 1)
         if regions:
             inside = placed[mask]
-            self.anomalous += np.bincount(inside, minlength=len(self.normal))
-            self.overlap += np.bincount(inside, weights=share, minlength=len(self.normal))
+            np.add.at(self.anomalous, inside, 1)
+            np.add.at(self.overlap, inside, share)
             self.regions += regions
 
 
