@@ -96,6 +96,7 @@ def bench_images(
         ("image_auroc", "pixel_ap", "aupro", "macro_image_auroc", "macro_pixel_ap"),
         ("fit_s", "ms_per_image", "peak_mb"),
         as_json,
+        ("memory-bank", "memory-bank-coreset"),
     )
 
 
@@ -135,6 +136,8 @@ def _show(
     ]
     output.table(headings, rows)
     output.line("Costs are CPU time. `against`: won-tied-lost, and the p of Wilcoxon's signed-rank test.")
+    if "ms_per_image" in costs:
+        output.line("An image's time holds reading, encoding and scoring; peak_mb is the whole process's memory.")
     for (dataset, error), detectors in _failures(found["rows"]).items():
         output.line(f"Failed: {dataset} ({', '.join(detectors)}): {error}")
     for skip in found["skipped"]:

@@ -83,3 +83,5 @@ def test_images_in_several_folders(spots, tmp_path):
     assert {row["dataset"] for row in found["rows"]} == {"b/spots", "spots"}
     lines = _run("images", *options).stdout.splitlines()
     assert lines[0].split()[:4] == ["detector", "image_auroc", "pixel_ap", "aupro"]
+    assert lines[0].split()[-4:] == ["against", "memory-bank", "against", "memory-bank-coreset"]
+    assert "An image's time holds reading, encoding and scoring; peak_mb is the whole process's memory." in lines
