@@ -95,14 +95,22 @@ class DinoPatches:
         return found
 
     def _encode(self, images: Sequence[Image]) -> NDArray[np.float16]:
-        square = torch.stack([resized(image, self._size) for image in images])  # (b, 3, size, size)
+        found: NDArray[np.float16] = self.features(torch.stack([resized(image, self._size) for image in images])).numpy()
+        return found
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """(height, width) that images are resized to."""
+        return self._size, self._size
+
+    def features(self, square: Tensor) -> Tensor:
+        """(b, rows, columns, channels) float16 features of resized images (b, 3, height, width) uint8."""
         pixels = square.to(self._device).float() / 255
         mean, std = (torch.tensor(v, device=self._device).view(3, 1, 1) for v in (_MEAN, _STD))
         states = self._model((pixels - mean) / std, output_hidden_states=True).hidden_states
         # Token 0 is the class token, which has no place in the image.
         levels = [functional.normalize(states[block][:, 1:].float(), dim=-1) for block in self._blocks]
-        features: NDArray[np.float16] = torch.cat(levels, dim=-1).half().cpu().numpy()
-        return features.reshape(len(images), *self.grid, self.channels)
+        return torch.cat(levels, dim=-1).half().cpu().reshape(len(square), *self.grid, self.channels)
 
     def save(self, folder: Path) -> None:
         """Write the truncated weights (33 MB in bfloat16 for blocks up to 9), their origin and the settings."""
