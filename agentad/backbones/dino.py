@@ -95,7 +95,9 @@ class DinoPatches:
         return found
 
     def _encode(self, images: Sequence[Image]) -> NDArray[np.float16]:
-        found: NDArray[np.float16] = self.features(torch.stack([resized(image, self._size) for image in images])).numpy()
+        found: NDArray[np.float16] = self.features(
+            torch.stack([resized(image, self._size) for image in images])
+        ).numpy()
         return found
 
     @property

@@ -75,7 +75,7 @@ def graph_of_encoder(encoder: Any) -> nn.Module | None:
     return None
 
 
-def in_float32(encoder: Any) -> Any:
+def encoder_in_float32(encoder: Any) -> Any:
     """The encoder with the same weights and float32 arithmetic: itself where it computes in float32 already."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

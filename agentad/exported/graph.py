@@ -10,6 +10,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +24,7 @@ from agentad.backbones.threads import torch_threads
 from agentad.detectors.conformal import Calibration
 from agentad.errors import InputError
 from agentad.exported.detectors import graph_of_detector
-from agentad.exported.encoders import graph_of_encoder
+from agentad.exported.encoders import encoder_in_float32, graph_of_encoder
 from agentad.exported.resizing import spread, translations
 from agentad.modalities.image.maps import SMOOTHING
 from agentad.tools.fitted import FittedDetector
@@ -85,7 +86,9 @@ class Spread(nn.Module):
 class Whole(nn.Module):
     """Image uint8 (1, H, W, 3) to everything that is said about it, by name."""
 
-    def __init__(self, encoder: nn.Module, detector: nn.Module, calibration: Calibration, grid: tuple[int, int]) -> None:
+    def __init__(
+        self, encoder: nn.Module, detector: nn.Module, calibration: Calibration, grid: tuple[int, int]
+    ) -> None:
         super().__init__()
         self.encoder, self.detector = encoder, detector
         self.alarm, self.spread = Alarm(calibration), Spread(*grid)
@@ -119,6 +122,12 @@ def why_not(fitted: FittedDetector) -> str | None:
     if graph_of_detector(name, fitted.scorer) is None:
         return f"the detector {name} cannot: nothing in it says how it is written as a graph"
     return None
+
+
+def in_float32(fitted: FittedDetector) -> FittedDetector:
+    """The detector with the same weights and float32 arithmetic: itself where it computes in float32 already."""
+    encoder = encoder_in_float32(fitted.encoder)
+    return fitted if encoder is fitted.encoder else replace(fitted, encoder=encoder)
 
 
 def whole(fitted: FittedDetector) -> nn.Module:

@@ -7,7 +7,7 @@ https://github.com/pytorch/pytorch/blob/v2.9.0/aten/src/ATen/native/cpu/UpSample
 pixels made `size` pixels, horizontal first:
 
     scale     n / size
-    w         weights (size, n) in float64: the cubic kernel with a = -1/2, stretched by max(scale, 1), rows summing to 1
+    w         weights (size, n) in float64, rows summing to 1: the cubic kernel, a = -1/2, stretched by max(scale, 1)
     2^p       the largest power, up to 2^22, with which the highest weight rounds to less than 2^15
     q         w · 2^p, rounded half away from zero
     out       (Σ q · pixel + 2^(p-1)) >> p, clamped to 0 … 255
@@ -37,9 +37,7 @@ def resized(image: Tensor, height: int, width: int) -> Tensor:
     planes = image.permute(0, 3, 1, 2)
     if planes.shape[2:] == (height, width):
         return planes.clone()
-    scaled = functional.interpolate(
-        planes, size=(height, width), mode="bicubic", antialias=True, align_corners=False
-    )
+    scaled = functional.interpolate(planes, size=(height, width), mode="bicubic", antialias=True, align_corners=False)
     return scaled.contiguous()
 
 
