@@ -33,19 +33,22 @@ class NetworkGraph(nn.Module):
 
 
 class FilterGraph(nn.Module):
-    """`PatchFilters`: along either side a Gaussian derivative is a matrix, and edges are part of it."""
+    """`PatchFilters`: along either side a Gaussian derivative is a matrix, and edges are part of it.
+
+    In float64, for what is lost decides which float16 number a feature becomes.
+    """
 
     def __init__(self, encoder: PatchFilters, height: int, width: int) -> None:
         super().__init__()
         self.height, self.width, self.grid = height, width, encoder.grid
-        self.register_buffer("opponent", torch.from_numpy(filters._OPPONENT))
+        self.register_buffer("opponent", torch.from_numpy(filters._OPPONENT).double())
         jets = [(scale, order) for scale in filters._SCALES for order in filters._ORDERS]
         self.register_buffer("down", torch.stack([_jet(height, s, o[0]) for s, o in jets]))
         self.register_buffer("across", torch.stack([_jet(width, s, o[1]).T for s, o in jets]))
 
     def forward(self, image: Tensor) -> Tensor:
         """(1, H, W, 3) uint8 to (1, rows, columns, channels) float32."""
-        pixels = resized(image, self.height, self.width)[0].float() / 255
+        pixels = resized(image, self.height, self.width)[0].double() / 255
         opponent, down, across = (cast(Tensor, getattr(self, name)) for name in ("opponent", "down", "across"))
         planes = (opponent @ pixels.reshape(3, -1)).reshape(3, self.height, self.width)
         maps = torch.cat([planes, down @ planes[0] @ across])  # (c, height, width)
@@ -58,9 +61,7 @@ class FilterGraph(nn.Module):
 
 def _jet(side: int, scale: float, order: int) -> Tensor:
     """(side, side): a Gaussian derivative along one side, times σ^order."""
-    return torch.from_numpy(
-        scale**order * gaussian_filter1d(np.eye(side), scale, axis=0, order=order, mode="nearest")
-    ).float()
+    return torch.from_numpy(scale**order * gaussian_filter1d(np.eye(side), scale, axis=0, order=order, mode="nearest"))
 
 
 def graph_of_encoder(encoder: Any) -> nn.Module | None:

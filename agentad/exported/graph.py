@@ -6,7 +6,6 @@ them as it does with the float64 originals.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
+from scipy.special import ndtr, ndtri
 from torch import Tensor, nn
 
 from agentad.backbones.threads import torch_threads
@@ -49,8 +49,8 @@ class Alarm(nn.Module):
         if null is None:
             self.register_buffer("scores", rounded_down(calibration.scores))
             return
-        # the null has no closed form in ONNX: its logarithm is interpolated between knots (within 1e-4 of itself)
-        rates = np.exp(np.linspace(math.log(1 - 1e-6), math.log(LEAST_P), _KNOTS))
+        # ONNX has no Gaussian tail: its logarithm is interpolated between knots, evenly spaced in standard deviations
+        rates = ndtr(-np.linspace(-5, -float(ndtri(LEAST_P)), _KNOTS))
         knots = np.array([null.quantile_above(float(rate)) for rate in rates])
         self.register_buffer("scores", torch.from_numpy(knots))
         self.register_buffer("logs", torch.from_numpy(np.log(rates)))
