@@ -73,6 +73,7 @@ def _parity_lines(parity: dict[str, Any]) -> list[str]:
         kept = parity["as_fitted"]
         lines.append(
             f"With {kept['reference']}: by at most {kept['largest_difference']:.1g}, by {kept['mean_difference']:.1g} "
-            f"on average; {kept['flags_that_differ']} of {parity['images']} flags differ."
+            f"on average; {kept['flags_that_differ']} of {parity['images']} flags differ. That is the rounding of the "
+            "network's arithmetic; fit with --set encoder.params.dtype=float32 to have the export's scores here too."
         )
     return lines

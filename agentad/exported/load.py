@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -66,7 +67,7 @@ class GraphEncoder:
         feed = {"image": np.ascontiguousarray(image)[None]}
         found = dict(zip(self._names, self._session.run(self._names, feed), strict=True))
         score, patch_map = found["score"], found["patch_map"]
-        if score.shape != (1,) or patch_map.ndim != 2 or not np.isfinite(score).all():
+        if score.shape != (1,) or patch_map.ndim != 2 or not np.isfinite(patch_map).all():
             raise ValueError(f"the graph gives a score of shape {score.shape} and a map of shape {patch_map.shape}")
         planes = [np.full(patch_map.shape, score[0]), patch_map]
         if "neighbour" in found:
@@ -83,11 +84,15 @@ class GraphScores:
 
 
 class GraphNeighbours(GraphScores):
-    """The same, of a detector that can name the nearest normal patch."""
+    """The same, of a detector that can name the nearest of `items` training items."""
+
+    def __init__(self, items: int) -> None:
+        self._items = items
 
     def nearest(self, x: Floats) -> Nearest:
         """The nearest remembered normal of each patch (n, rows, columns, planes)."""
-        return Nearest(x[..., ITEM].astype(np.int64), x[..., CELL].astype(np.int64), x[..., LOCAL])
+        item = np.clip(x[..., ITEM], 0, self._items - 1)  # the graph may be anybody's
+        return Nearest(item.astype(np.int64), x[..., CELL].astype(np.int64), x[..., LOCAL])
 
 
 def is_export(folder: Path) -> bool:
@@ -113,18 +118,13 @@ def load(folder: Path) -> FittedDetector:
         raise DetectorRefused(f"{path}: {error}") from error
     with understood(folder):
         encoder = GraphEncoder(content)
-        scorer = GraphNeighbours() if encoder.channels > ITEM else GraphScores()
         plan = Plan.model_validate(document["plan"])
-        fitted = with_calibration(plan, encoder, cast(Detector, scorer), folder)
-        if plan.modality != "image" or any(not 0 <= n < len(fitted.train_ids) for n in _items(encoder)):
-            raise ValueError("the graph and its calibration do not belong together")
+        if plan.modality != "image":
+            raise ValueError(f"an export of {plan.modality} data")
+        fitted = with_calibration(plan, encoder, cast(Detector, GraphScores()), folder)
+        if encoder.channels > ITEM:
+            fitted = replace(fitted, scorer=cast(Detector, GraphNeighbours(len(fitted.train_ids))))
     return fitted
-
-
-def _items(encoder: GraphEncoder) -> list[int]:
-    """Training items that a blank image is near to."""
-    planes = encoder.encode([np.zeros((48, 64, 3), np.uint8)])
-    return planes[..., ITEM].astype(int).ravel().tolist() if planes.shape[-1] > ITEM else []
 
 
 def _session(content: bytes) -> Any:
