@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from agentad.backbones import catalog
-from agentad.backbones.catalog import Vit
-from agentad.backbones.dinov2_layout import expected_shapes, vit_of
+from agentad.backbones.layouts import Sizes, expected_shapes, sizes_of
 from agentad.errors import WeightsMissing
 from agentad.store.atomic import write_json
 from agentad.store.documents import read_json
@@ -28,8 +30,8 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def verify(folder: Path) -> Vit:
-    """Check that `folder` holds whole DINOv2 weights; returns their sizes.
+def verify(folder: Path) -> Sizes:
+    """Check that `folder` holds the whole weights of a known network; returns its sizes.
 
     `SOURCE.json` is agentad's own note of the hash. A folder from elsewhere may lack it: then names and shapes are
     checked, not the values.
@@ -38,7 +40,7 @@ def verify(folder: Path) -> Vit:
         WeightsMissing: a file is absent or damaged; names the folder and the way out.
     """
     try:
-        vit = vit_of(_json(folder, CONFIG))
+        sizes = sizes_of(_json(folder, CONFIG))
     except ValueError as error:
         raise damaged(folder, f"{CONFIG} cannot be used, {error}") from error
     if (folder / SOURCE).is_file():
@@ -46,10 +48,23 @@ def verify(folder: Path) -> Vit:
         if (folder / WEIGHTS).is_file() and sha256(folder / WEIGHTS) != recorded:
             raise damaged(folder, f"{WEIGHTS} does not have the SHA-256 that {SOURCE} records")
     found = _shapes(folder)
-    for name, shape in expected_shapes(vit).items():
+    for name, shape in expected_shapes(sizes).items():
         if found.get(name) != shape:
             raise damaged(folder, f"tensor {name} should have shape {shape}, and has {found.get(name, 'no entry')}")
-    return vit
+    return sizes
+
+
+def tensors(path: Path, names: Iterable[str]) -> dict[str, NDArray[np.float32]]:
+    """Those of `names` that the safetensors file at `path` holds.
+
+    Raises:
+        WeightsMissing: it cannot be read.
+    """
+    try:
+        with safe_open(path, "np") as file:
+            return {name: file.get_tensor(name) for name in set(names) & set(file.keys())}
+    except (OSError, SafetensorError) as error:
+        raise damaged(path.parent, f"{path.name} cannot be read ({error})") from error
 
 
 def source(folder: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,11 @@ class PatchEncoder(Protocol):
 
     @property
     def grid(self) -> tuple[int, int]:
-        """(rows, columns) of patches, whatever the size of the image."""
+        """(rows, columns) of patches, whatever the size of the image; square until `shaped`."""
+        ...
+
+    def shaped(self, *, aspect: float, pixels: float) -> Self:
+        """The same encoder with a grid for images of `aspect` (width / height) and `pixels` (width × height)."""
         ...
 
     def encode(self, images: Sequence[Image]) -> Features:

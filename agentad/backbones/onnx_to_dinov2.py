@@ -11,9 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from agentad.backbones.catalog import Vit
-from agentad.backbones.dinov2_layout import expected_shapes
 from agentad.backbones.onnx_file import Graph, read_graph
+from agentad.backbones.vit_layout import Vit, expected_shapes
 from agentad.errors import UnreadableData
 
 Weights = dict[str, NDArray[np.float32]]

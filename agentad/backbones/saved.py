@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 from agentad.backbones import settings
 from agentad.backbones.encoder import PatchEncoder
-from agentad.backbones.filters import PatchFilters
 from agentad.errors import DetectorRefused
+
+_CLASSES = {
+    "patch-filters": "agentad.backbones.filters:PatchFilters",
+    "efficientnet-lite0": "agentad.backbones.lite:LitePatches",
+    "dinov2-small": "agentad.backbones.dino:DinoPatches",
+    "dinov2-base": "agentad.backbones.dino:DinoBasePatches",
+    "dinov2-large": "agentad.backbones.dino:DinoLargePatches",
+    "dinov3-small": "agentad.backbones.dino:Dino3Patches",
+    "dinov3-base": "agentad.backbones.dino:Dino3BasePatches",
+    "siglip2-base": "agentad.backbones.dino:SiglipPatches",
+}
 
 
 def load_encoder(folder: Path) -> PatchEncoder:
@@ -18,10 +30,9 @@ def load_encoder(folder: Path) -> PatchEncoder:
         WeightsMissing: its weights are incomplete or damaged.
     """
     name = settings.read(folder, {"name": str})["name"]
-    if name == PatchFilters.name:
-        return PatchFilters.load(folder)
-    if name == "dinov2-small":
-        from agentad.backbones.dino import DinoPatches  # brings in transformers, seconds of CPU
-
-        return DinoPatches.load(folder)
-    raise DetectorRefused(f"{folder / settings.FILE}: encoder {name!r} is not known to this version; update agentad")
+    if name not in _CLASSES:
+        raise DetectorRefused(
+            f"{folder / settings.FILE}: encoder {name!r} is not known to this version; update agentad"
+        )
+    module, _, kind = _CLASSES[name].partition(":")
+    return cast("PatchEncoder", getattr(import_module(module), kind).load(folder))

@@ -19,8 +19,8 @@ def write(folder: Path, name: str, values: Mapping[str, Any]) -> None:
     write_json(folder / FILE, {"name": name, **values})
 
 
-def read(folder: Path, types: Mapping[str, type]) -> dict[str, Any]:
-    """The values of the keys in `types`, each of that type.
+def read(folder: Path, types: Mapping[str, type], defaults: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The values of the keys in `types`, each of that type; an absent one takes its value in `defaults`, if it has one.
 
     Raises:
         DetectorRefused: the file is absent or damaged, or lacks one of them.
@@ -31,7 +31,7 @@ def read(folder: Path, types: Mapping[str, type]) -> dict[str, Any]:
         raise DetectorRefused(
             f"{folder / FILE}: cannot be read ({error}); copy the whole detector folder again"
         ) from error
-    found = content if isinstance(content, dict) else {}
+    found = {**(defaults or {}), **(content if isinstance(content, dict) else {})}
     wrong = [key for key, kind in types.items() if not isinstance(found.get(key), kind)]
     if wrong:
         raise DetectorRefused(

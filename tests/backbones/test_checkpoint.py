@@ -55,7 +55,10 @@ def test_truncated_weights_are_an_error(tiny_installed, keep):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"model_type": "bert"}, "config.json cannot be used, it is not of a DINOv2 model with plain MLPs"),
+        (
+            {"model_type": "bert"},
+            "config.json cannot be used, it is not of a DINOv2, DINOv3 or SigLIP model with plain MLPs",
+        ),
         ({"hidden_size": 10**9}, "config.json cannot be used, hidden_size is 1000000000, which is no size"),
         ({"patch_size": "x"}, "config.json cannot be used, patch_size is 'x', which is no size"),
     ],

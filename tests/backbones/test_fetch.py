@@ -191,7 +191,7 @@ def test_an_unknown_source_is_an_error(cache):
 def test_an_unknown_name_is_an_error(cache):
     with pytest.raises(InputError) as caught:
         fetch.pull("dinov9")
-    assert str(caught.value) == "models: there is no 'dinov9'; known are dinov2-small"
+    assert str(caught.value) == "models: there is no 'dinov9'; known are " + ", ".join(catalog.names())
 
 
 def test_a_cache_that_cannot_be_made_is_an_error(tmp_path, cache, monkeypatch):
@@ -216,14 +216,13 @@ class Hub:
 
 def test_the_hub_is_asked_for_the_pinned_revision(tiny_installed, tiny_wheel, monkeypatch):
     monkeypatch.delenv("AGENTAD_WEIGHTS")
-    files = (checkpoint.CONFIG, checkpoint.WEIGHTS)
-    pins = tuple((name, checkpoint.sha256(tiny_installed / name)) for name in files)
-    entry = replace(tiny_wheel.entry, hub=catalog.Hub("someone/dino", "abc", pins))
+    pin = checkpoint.sha256(tiny_installed / checkpoint.WEIGHTS)
+    entry = replace(tiny_wheel.entry, hub=catalog.Hub("someone/dino", "abc", pin))
     monkeypatch.setattr(fetch, "find", lambda name: entry)
     hub = Hub(tiny_installed)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", hub)
     folder = fetch.pull(NAME, source="hub")
-    assert hub.asked == [("someone/dino", name, "abc") for name in files]
+    assert hub.asked == [("someone/dino", checkpoint.WEIGHTS, "abc")]
     assert_weights(folder, tiny_wheel.weights)
     assert checkpoint.source(folder)["pin"] == "abc"
 
@@ -231,6 +230,6 @@ def test_the_hub_is_asked_for_the_pinned_revision(tiny_installed, tiny_wheel, mo
 def test_a_hub_file_with_another_hash_is_refused(tiny_installed, cache, monkeypatch):
     monkeypatch.delenv("AGENTAD_WEIGHTS")
     monkeypatch.setattr("huggingface_hub.hf_hub_download", Hub(tiny_installed))
-    with pytest.raises(WeightsMissing, match=r"config\.json does not have the SHA-256 1809f83e"):
+    with pytest.raises(WeightsMissing, match=r"model\.safetensors does not have the SHA-256 ae1e99fc"):
         fetch.pull(NAME, source="hub")
     assert fetch.installed(NAME) is None

@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 
 from agentad.backbones import catalog
-from agentad.backbones.dinov2_layout import expected_shapes
+from agentad.backbones.vit_layout import expected_shapes
 
 VIT = catalog.Vit(hidden=12, blocks=3, heads=2, mlp_ratio=2, patch=14, image=42)
 POSITIONS = "embeddings.position_embeddings"
