@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from agentad.bench.cost import timed
+from agentad.bench.cost import forget_peak, timed
 from agentad.detectors.base import Floats, Ints, Scores
 from agentad.flow import DataProfile, Plan, Request
 from agentad.modalities.items import Items
 from agentad.planning import RulePlanner
 from agentad.planning.situation import Available
+from agentad.steps.peak import peak_mb
 from agentad.steps.score import Scored
 from agentad.tools.cards import load_cards
 from agentad.tools.fitted import encode_sample
@@ -61,6 +62,10 @@ class Case:
     """CPU seconds of fitting the encoder and encoding `train`."""
     encode_s: float
     """CPU seconds of reading and encoding `fresh`."""
+    peak_mb: float = field(default=0.0, kw_only=True)
+    """Most memory the process held meanwhile."""
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
+    """What was left out of the split or added to it."""
 
     @property
     def items(self) -> Items:
@@ -91,8 +96,10 @@ def planned(data: Any, profile: DataProfile, seed: int, available: Available = N
 
 def encoded(plan: Plan, data: Any, train: Indices, test: Indices, progress: Progress) -> Case:
     """The case of learning from `train` and judging `test`; at most the road's `FIT_ITEMS` are learned from."""
+    forget_peak()
     (encoder, sample, x), learn_s = timed(lambda: encode_sample(plan, data, train, progress))
     rest = np.setdiff1d(test, sample)
     batches = road(plan.modality).batches(encoder, data, rest)
     fresh, encode_s = timed(lambda: tuple(Batch(batch.index, None, batch.x) for batch in batches))
-    return Case(plan, data, encoder, sample, x, test, fresh, len(np.union1d(train, test)), learn_s, encode_s)
+    used, peak = len(np.union1d(train, test)), round(peak_mb(), 1)
+    return Case(plan, data, encoder, sample, x, test, fresh, used, learn_s, encode_s, peak_mb=peak)

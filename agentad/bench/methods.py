@@ -75,7 +75,11 @@ def find(name: str, case: Case) -> Method:
         return Method(None, False, name, lambda: _learned(case, baselines.learn(name, case)))
     plan = case.plan
     planned = {step.tool: step for step in (plan.detector, *plan.baselines)}
-    step = plan.detector if name == DEFAULT else planned.get(name, Step(tool=name))
+    return of_step(plan.detector if name == DEFAULT else planned.get(name, Step(tool=name)), case)
+
+
+def of_step(step: Step, case: Case) -> Method:
+    """The tool that `step` names, with its settings."""
     card = load_cards()[step.tool]
     resolve(card)  # imported here, so that the time this takes is not counted as fitting
     same = f"{step.tool} {sorted(step.params.items())}"

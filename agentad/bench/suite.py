@@ -14,7 +14,7 @@ from agentad.bench.methods import Method, find, names
 from agentad.bench.summary import best_of, summarise
 from agentad.errors import AgentadError, InputError
 from agentad.flow import Modality
-from agentad.modalities.shown import shown
+from agentad.modalities.shown import encodable, shown
 from agentad.planning.situation import Kind, Training
 from agentad.steps.peak import peak_mb
 from agentad.steps.score import Scored
@@ -73,19 +73,21 @@ class Suite(Protocol):
 
 
 class Bench:
-    """A suite over the data sets below `root`.
+    """A suite over the data sets below `roots`.
+
+    Of several roots, each one's name comes before the names of its data sets.
 
     Raises:
-        InputError: nothing there, an unknown detector, or a file that cannot keep rows.
+        InputError: nothing there, two data sets of one name, an unknown detector, or a file that cannot keep rows.
     """
 
     def __init__(
-        self, suite: Suite, root: Path, *, detectors: str, seeds: int, out: Path | None, progress: Progress
+        self, suite: Suite, roots: Sequence[Path], *, detectors: str, seeds: int, out: Path | None, progress: Progress
     ) -> None:
         if seeds < 1:
             raise InputError(f"seeds {seeds}: give at least 1")
-        root = root.absolute()
-        self._suite, self._root, self._seeds, self._progress = suite, root, seeds, progress
+        self._suite, self._seeds, self._progress = suite, seeds, progress
+        self._roots = [root.absolute() for root in roots]
         self._detectors = names(
             detectors,
             suite.modality,
@@ -95,9 +97,7 @@ class Bench:
             on_request=suite.on_request,
         )
         self._baselines = tuple(n for n in self._detectors if n in (*suite.baselines, *suite.on_request))
-        self._datasets = suite.datasets(root)
-        if not self._datasets:
-            raise InputError(f"{shown(root)}: holds no data set for `bench {suite.name}`")
+        self._datasets = _datasets(suite, self._roots)
         # of the data sets alone: the rows may be kept among them
         found = {name: stat_fingerprint(path) for name, path in self._datasets.items()}
         cards = {name: card.model_dump(mode="json") for name, card in load_cards().items()}
@@ -120,7 +120,7 @@ class Bench:
         return {
             "suite": suite.name,
             **suite.options,
-            "data": shown(self._root),
+            "data": ", ".join(shown(root) for root in self._roots),
             "seeds": self._seeds,
             "best_baseline": best_of(summary, self._baselines, suite.metrics[0]),
             "rows": rows,
@@ -189,6 +189,23 @@ class Bench:
         reason = str(error) if isinstance(error, AgentadError) else f"{type(error).__name__}: {error}"
         for shots, name in asked:
             self._kept.add({"dataset": dataset, **_who(name, shots), "seed": seed, "error": reason})
+
+
+def _datasets(suite: Suite, roots: Sequence[Path]) -> dict[str, Path]:
+    """The data sets of all roots by name."""
+    found: dict[str, Path] = {}
+    for root in roots:
+        below = suite.datasets(root)
+        if not below:
+            raise InputError(f"{shown(root)}: holds no data set for `bench {suite.name}`")
+        for name, path in below.items():
+            full = name if len(roots) == 1 or path == root else f"{encodable(root.name)}/{name}"
+            if full in found:
+                raise InputError(
+                    f"{shown(found[full])} and {shown(path)} would both be called {full}; give a folder that holds both"
+                )
+            found[full] = path
+    return found
 
 
 def _who(detector: str, shots: Shots) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def bench_tables(
     if max_rows < 2:
         raise InputError(f"max-rows {max_rows}: give at least 2")
     suite = _suite(protocol, shots, max_rows)
-    return Bench(suite, Path(data), detectors=detectors, seeds=seeds, out=out, progress=progress).run()
+    return Bench(suite, [Path(data)], detectors=detectors, seeds=seeds, out=out, progress=progress).run()
 
 
 def _suite(protocol: Protocol, shots: Sequence[int] | None, max_rows: int) -> Suite:

@@ -15,6 +15,10 @@ from agentad.errors import InputError
 bench = typer.Typer(no_args_is_help=True, help="Measure detectors and baselines over folders of data sets.")
 
 Root = Annotated[Path, typer.Option("--data", help="Folder of data sets.", show_default=False)]
+Roots = Annotated[
+    list[Path],
+    typer.Option("--data", help="Folder of categories, or one category; may be repeated.", show_default=False),
+]
 Seeds = Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")]
 Detectors = Annotated[str, typer.Option(help="`default` (what the rules choose), tools such as a,b, or `all`.")]
 Out = Annotated[Path | None, typer.Option("--out", help="JSONL file that keeps finished rows, to go on from.")]
@@ -71,14 +75,28 @@ def bench_tables(
 
 @bench.command("images")
 def bench_images(
-    data: Root, seeds: Seeds = 1, detectors: Detectors = "default", out: Out = None, as_json: Json = False
+    data: Roots,
+    seeds: Seeds = 1,
+    detectors: Detectors = "default",
+    aupro_limit: Annotated[
+        float, typer.Option(help="Highest pixel false-positive rate that AUPRO looks at, above 0, at most 1.")
+    ] = 0.3,
+    out: Out = None,
+    as_json: Json = False,
 ) -> None:
-    """Measure on image categories in MVTec's layout: every folder with train and test."""
+    """Measure on image categories in MVTec's layout: every folder with train and test, at most three folders deep."""
     from agentad import bench
 
     with output.progress() as progress:
-        found = bench.bench_images(data, seeds=seeds, detectors=detectors, out=out, progress=progress)
-    _show(found, ("image_auroc", "pixel_ap", "aupro"), ("fit_s", "ms_per_image"), as_json)
+        found = bench.bench_images(
+            data, seeds=seeds, detectors=detectors, aupro_limit=aupro_limit, out=out, progress=progress
+        )
+    _show(
+        found,
+        ("image_auroc", "pixel_ap", "aupro", "macro_image_auroc", "macro_pixel_ap"),
+        ("fit_s", "ms_per_image", "peak_mb"),
+        as_json,
+    )
 
 
 def _whole_numbers(option: str, text: str) -> tuple[int, ...]:

@@ -7,6 +7,8 @@ Notation, for a patch x:
     e(x)   what r was for the normals nearest to x, when they were held out
     s(x)   d + weight (r − e), then shifted and scaled so that held-out normals have median 0 and 95th percentile 1
 
+Where d and r − e disagree about how rare a patch is (`rarity`), the detector is in doubt.
+
 The denoising step is longer on intricate normal parts than on plain background: r alone finds the object, not the
 defect. Its excess over its normal neighbours does not have that fault, and sees what the distance misses.
 """
@@ -23,6 +25,7 @@ from agentad.detectors.base import Floats, Ints, Scores, State
 from agentad.detectors.feature_diffusion import FeatureDiffusion
 from agentad.detectors.memory_bank import MemoryBank, Nearest
 from agentad.detectors.pooling import top_mean
+from agentad.detectors.rarity import Rarity, disagreement
 
 EXAMPLES = 5
 """Neighbours that say how long the denoising step usually is."""
@@ -62,6 +65,8 @@ class BankDiffusion:
     """
 
     held_out: Scores
+    _rarities: tuple[Rarity, ...] = ()
+    """Of the distance and of the excess; none in detectors saved before there was doubt."""
 
     def __init__(
         self,
@@ -101,15 +106,16 @@ class BankDiffusion:
         steps, distances = _local(self._diffusion.held_out), _local(self._bank.held_out)
         self._usual = self._bank.at_entries(steps)
         self._units = np.array([np.quantile(distances, 0.95), np.quantile(steps, 0.95)]) + 1e-12
-        raw = self._raw(steps, *self._bank.search(cells, EXAMPLES, groups=groups))
-        self._scale = Scale.of(raw)
-        self.held_out = self._scores(raw)
+        parts = self._parts(steps, *self._bank.search(cells, EXAMPLES, groups=groups))
+        self._rarities = tuple(Rarity.of(part) for part in parts)
+        self._scale = Scale.of(self._raw(*parts))
+        self.held_out = self._scores(*parts)
         return self
 
     def score(self, x: Floats) -> Scores:
         """0 is a typical normal patch, 1 the 95th percentile of held-out normal patches."""
         cells = self._diffusion.whitening.apply(x)
-        return self._scores(self._raw(self._diffusion.lengths(cells), *self._bank.search(cells, EXAMPLES)))
+        return self._scores(*self._parts(self._diffusion.lengths(cells), *self._bank.search(cells, EXAMPLES)))
 
     def nearest(self, x: Floats) -> Nearest:
         """The nearest remembered normal of each patch, to show beside it."""
@@ -123,6 +129,7 @@ class BankDiffusion:
         }
         arrays |= {"usual": self._usual, "units": self._units}
         arrays["scale"] = np.array([self._scale.centre, self._scale.spread])
+        arrays["rarities"] = np.array([rarity.levels for rarity in self._rarities])
         names = ("size", "components", "power", "weight", "sigma", "steps", "folds", "pool")
         return State(arrays, {name: getattr(self, name) for name in names})
 
@@ -134,19 +141,24 @@ class BankDiffusion:
         detector._bank = MemoryBank.restore(_part(detector._bank, state, "bank"))
         detector._usual, detector._units = state.arrays["usual"], state.arrays["units"]
         detector._scale = Scale(*state.arrays["scale"].tolist())
+        detector._rarities = tuple(Rarity(levels) for levels in state.arrays.get("rarities", ()))
         return detector
 
-    def _raw(self, steps: Floats, distance: Floats, entry: Ints) -> Floats:
-        """Sum d + weight (r − e) from denoising steps (n, h, w) and the neighbours (n, h, w, k) of each patch."""
+    def _parts(self, steps: Floats, distance: Floats, entry: Ints) -> tuple[Floats, Floats]:
+        """The parts d and r − e, from denoising steps (n, h, w) and the neighbours (n, h, w, k) of each patch."""
         missing = entry < 0  # fewer neighbours than asked for: the others speak for them
         usual = np.where(missing, np.nan, self._usual[entry])
         excess = steps - np.nanmean(usual, axis=-1)
-        raw: Floats = distance[..., 0] / self._units[0] + self.weight * excess / self._units[1]
+        return distance[..., 0] / self._units[0], excess / self._units[1]
+
+    def _raw(self, distance: Floats, excess: Floats) -> Floats:
+        raw: Floats = distance + self.weight * excess
         return raw
 
-    def _scores(self, raw: Floats) -> Scores:
-        local = self._scale.apply(raw)
-        return Scores(top_mean(local, self.pool), local)
+    def _scores(self, *parts: Floats) -> Scores:
+        local = self._scale.apply(self._raw(*parts))
+        doubt = disagreement(self._rarities, parts) if self._rarities else None
+        return Scores(top_mean(local, self.pool), local, doubt=doubt)
 
 
 def _part(unfitted: FeatureDiffusion | MemoryBank, state: State, name: str) -> State:

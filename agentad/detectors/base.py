@@ -22,12 +22,14 @@ class Scores:
     """(n, h, w) per patch for images; (n, d) contribution of each encoded column for tables."""
     expected: Floats | None = None
     """(n, d) the denoised row, in the encoder's units. Tables only."""
+    doubt: Floats | None = None
+    """(n, h, w) how far the parts of a fused detector disagree about a patch, 0 (not at all) to 1; None of a detector
+    with one part. `rarity.disagreement` makes it. Images only."""
 
     def take(self, index: Ints) -> Scores:
         """The scores of the items at `index`."""
-        local = None if self.local is None else self.local[index]
-        expected = None if self.expected is None else self.expected[index]
-        return Scores(self.item[index], local, expected)
+        local, expected, doubt = (a if a is None else a[index] for a in (self.local, self.expected, self.doubt))
+        return Scores(self.item[index], local, expected, doubt)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ alarms. Where nothing is known to be normal, `empirical_null` takes the place of
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,9 @@ NULL_ERROR = 0.13
 know the tail, so this is measured: on 58 samples of 29 real tables (ADBench, self-cleaning, with their anomalies and
 without), for targets from 0.1 % to 10 %, the rate lay between 0 and this much above the target in 97.5 % of them; the
 median was 2 points above."""
+
+TAIL = 0.1
+"""Share of the calibration scores that say how fast the rest of the tail falls."""
 
 
 class Calibration:
@@ -61,12 +65,39 @@ class Calibration:
         if self._null is not None:
             # no finite sample shows a chance of exactly nothing
             return np.asarray(np.maximum(self._null.rate_above(s), 1e-12))
-        at_least = n - np.searchsorted(self.scores, s, side="left")
-        return np.asarray(at_least / n if included else (1 + at_least) / (n + 1))
+        if not included:
+            return conformal_p_values(self.scores, s)
+        return np.asarray((n - np.searchsorted(self.scores, s, side="left")) / n)
+
+    def borderline(self, scores: Floats) -> NDArray[np.bool_]:
+        """Which of `scores` (m,) are so near the threshold that another calibration sample might turn their flag.
+
+        The threshold is meant for the rate α and may in truth have a rate f = `far_high` / α times that. So a score is
+        borderline when normal items reach it at a rate between α / f and α f. Above the threshold, where ranks say
+        nothing, the rate falls as e^(−(s − threshold) / m), with m the mean excess of the highest `TAIL` scores over
+        the lowest of them.
+        """
+        t, s = self.threshold, np.asarray(scores, dtype=np.float64)
+        rate = self.p_values(s)
+        if self._null is None:
+            tail = self.scores[-max(math.ceil(TAIL * len(self.scores)), 5) :]
+            m = float((tail - tail[0]).mean())
+            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # m is 0 where all scores are equal
+                beyond = np.exp(-(s - t.value) / m) * self.p_values(np.array([t.value]))
+            rate = np.where(s > t.value, beyond, rate)
+        f = t.far_high / t.target_far
+        return np.asarray((rate >= t.target_far / f) & (rate <= t.target_far * f))
 
     def flags(self, scores: Floats) -> NDArray[np.bool_]:
         """Which of `scores` (m,) lie above the threshold."""
         return np.asarray(np.asarray(scores, dtype=np.float64) > self.threshold.value)
+
+
+def conformal_p_values(calibration: NDArray[np.floating[Any]], scores: Floats) -> NDArray[np.float64]:
+    """p(s) of `scores` (m,), none of which is in `calibration` (n,), sorted ascending."""
+    n = len(calibration)
+    at_least = n - np.searchsorted(calibration, scores, side="left")
+    return np.asarray((1 + at_least) / (n + 1))
 
 
 def conformal_threshold(calibration: Floats, target_far: float) -> Threshold:

@@ -1,7 +1,8 @@
 """Distance to the nearest remembered normals: the baseline that every learned detector has to beat.
 
-For image patches this is PatchCore without its coreset (https://arxiv.org/abs/2106.08265): a random subset of the
-training patches does as well. For table rows it is the mean distance to the k nearest rows.
+For image patches this is PatchCore (https://arxiv.org/abs/2106.08265) on patch features as the encoder gives them,
+without its neighbourhood averages and its reweighted image score. What is remembered is a random subset of the training
+patches or, with `coreset`, PatchCore's greedy one. For table rows it is the mean distance to the k nearest rows.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats, Ints, Scores, State
+from agentad.detectors.coreset import k_centres
 from agentad.detectors.fair_columns import fair_scalings
 from agentad.detectors.pooling import top_mean
 from agentad.detectors.robust import Scaling
@@ -44,6 +46,7 @@ class MemoryBank:
         rare: share of the entries drawn from the tenth of the patches that lie farthest from the others. On images of
             small objects a random bank is mostly background; this one covers the object too.
         pool: an image's score is the mean of this many highest patches.
+        coreset: entries are chosen one by one, each the farthest from those before, instead of at random.
     """
 
     uses_layout = True
@@ -52,11 +55,16 @@ class MemoryBank:
     _scaling: Scaling | None = None
     """Rows are compared in `fair_columns` units; patch features come on one scale."""
 
-    def __init__(self, *, neighbours: int = 1, size: int = 8000, rare: float = 0.0, pool: int = 4) -> None:
+    def __init__(
+        self, *, neighbours: int = 1, size: int = 8000, rare: float = 0.0, pool: int = 4, coreset: bool = False
+    ) -> None:
         self.neighbours = neighbours
         self.size = size
         self.rare = rare
         self.pool = pool
+        self.coreset = coreset
+        if coreset and rare:
+            raise InputError(f"rare {rare:g} with coreset: a coreset holds rare entries already; leave one of them out")
 
     def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0, layout: Layout | None = None) -> Self:
         """Remember patches of `x` (n, h, w, c) or rows of `x` (n, d).
@@ -109,7 +117,7 @@ class MemoryBank:
 
     def settings(self) -> dict[str, Any]:
         """The constructor's parameters."""
-        return {"neighbours": self.neighbours, "size": self.size, "rare": self.rare, "pool": self.pool}
+        return {name: getattr(self, name) for name in ("neighbours", "size", "rare", "pool", "coreset")}
 
     @classmethod
     def restore(cls, state: State) -> Self:
@@ -121,7 +129,9 @@ class MemoryBank:
         return bank
 
     def _pick(self, rows: Floats, owner: Ints, rng: np.random.Generator) -> Ints:
-        """The rows to remember: some at random, then some of those that the first see as far away."""
+        """The rows to remember: a coreset, or some at random, then some of those that the first see as far away."""
+        if self.coreset:
+            return k_centres(rows, self.size, rng)
         size = min(self.size, len(rows))
         n_rare = int(size * self.rare)
         picked = rng.choice(len(rows), size - n_rare, replace=False)

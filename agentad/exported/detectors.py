@@ -17,7 +17,8 @@ from agentad.diffusion.edm import Edm
 
 Scored = dict[str, Tensor]
 """`score` (1,) and `patch_map` (rows, columns), both float32, and perhaps `neighbour` (rows, columns, 2) int64: the
-training item of each patch's nearest normal, and the neighbour's place in that item's grid."""
+training item of each patch's nearest normal, and the neighbour's place in that item's grid; and `doubt` (rows, columns)
+float32."""
 SPARE = 4
 """Extra rows on the shortlist, as in `memory.neighbours`."""
 
@@ -118,14 +119,38 @@ class BankDiffusionGraph(nn.Module):
         self.register_buffer("usual", torch.from_numpy(state.arrays["usual"]).float())
         self.units, self.scale = state.arrays["units"].tolist(), state.arrays["scale"].tolist()
         self.weight, self.pool = state.settings["weight"], state.settings["pool"]
+        levels = state.arrays.get("rarities", np.zeros((0, 0)))
+        self.rarities = nn.ModuleList(Interpolation(own, np.linspace(0, 1, len(own))) for own in levels)
 
     def forward(self, features: Tensor) -> Scored:
         """(1, rows, columns, channels) to scores."""
         cells, lengths = self.steps(features)
         distance, entry, origin = self.bank(cells, EXAMPLES)
         excess = lengths - cast(Tensor, self.usual)[entry].mean(dim=1)
-        raw = distance[:, 0] / self.units[0] + self.weight * excess / self.units[1]
-        return _scored((raw - self.scale[0]) / self.scale[1], self.pool, features, origin)
+        parts = (distance[:, 0] / self.units[0], excess / self.units[1])
+        raw = parts[0] + self.weight * parts[1]
+        found = _scored((raw - self.scale[0]) / self.scale[1], self.pool, features, origin)
+        if len(self.rarities):
+            rated = torch.stack([rarity(part) for rarity, part in zip(self.rarities, parts, strict=True)])
+            found["doubt"] = (rated.amax(dim=0) - rated.amin(dim=0)).float().reshape(found["patch_map"].shape)
+        return found
+
+
+class Interpolation(nn.Module):
+    """`numpy.interp` for knots (n,) in ascending order and their values (n,), n at least 2, in float64."""
+
+    def __init__(self, knots: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        super().__init__()
+        self.register_buffer("knots", torch.from_numpy(knots.astype(np.float64)))
+        self.register_buffer("values", torch.from_numpy(values.astype(np.float64)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(m,) to (m,)."""
+        knots, values, x = cast(Tensor, self.knots), cast(Tensor, self.values), x.double()
+        after = (knots < x[:, None]).sum(dim=1).clamp(1, len(knots) - 1)
+        low, high = knots[after - 1], knots[after]
+        share = ((x - low) / (high - low).clamp(min=1e-300)).clamp(0, 1)
+        return values[after - 1] + share * (values[after] - values[after - 1])
 
 
 class MahalanobisGraph(nn.Module):

@@ -26,6 +26,7 @@ _OUTPUTS: dict[str, dict[str, Any]] = {
     "flag": {"type": "bool", "shape": [1], "meaning": "whether the score is above the threshold"},
     "map": {"type": "float32", "shape": ["height", "width"], "meaning": "scores of pixels, at the image's own size"},
     "patch_map": {"type": "float32", "meaning": "scores of patches, row 0 at the top; `map` is this, smoothed"},
+    "doubt": {"type": "float32", "meaning": "how far the detector's parts disagree about a patch, 0 to 1"},
     "neighbour": {
         "type": "int64",
         "meaning": "of each patch's nearest normal: the place of its image among the training images "

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from agentad.backbones.threads import torch_threads
 from agentad.detectors.conformal import Calibration
 from agentad.errors import InputError
-from agentad.exported.detectors import graph_of_detector
+from agentad.exported.detectors import Interpolation, graph_of_detector
 from agentad.exported.encoders import encoder_in_float32, graph_of_encoder
 from agentad.exported.resizing import spread, translations
 from agentad.modalities.image.maps import SMOOTHING
@@ -52,19 +52,15 @@ class Alarm(nn.Module):
         # ONNX has no Gaussian tail: its logarithm is interpolated between knots, evenly spaced in standard deviations
         rates = ndtr(-np.linspace(-5, -float(ndtri(LEAST_P)), _KNOTS))
         knots = np.array([null.quantile_above(float(rate)) for rate in rates])
-        self.register_buffer("scores", torch.from_numpy(knots))
-        self.register_buffer("logs", torch.from_numpy(np.log(rates)))
+        self.logs = Interpolation(knots, np.log(rates))
 
     def forward(self, score: Tensor) -> tuple[Tensor, Tensor]:
         """(1,) to a p-value float32 (1,) and a flag bool (1,)."""
-        scores, flag = cast(Tensor, self.scores), score > cast(Tensor, self.threshold)
-        if self.ranks:
-            return (1 + (scores >= score).sum(dim=0, keepdim=True)).float() / (len(scores) + 1), flag
-        s, logs = score.double(), cast(Tensor, self.logs)
-        after = (scores < s).sum(dim=0, keepdim=True).clamp(1, len(scores) - 1)
-        low, high = scores[after - 1], scores[after]
-        share = ((s - low) / (high - low).clamp(min=1e-300)).clamp(0, 1)
-        return (logs[after - 1] + share * (logs[after] - logs[after - 1])).exp().float(), flag
+        flag = score > cast(Tensor, self.threshold)
+        if not self.ranks:
+            return self.logs(score).exp().float(), flag
+        scores = cast(Tensor, self.scores)
+        return (1 + (scores >= score).sum(dim=0, keepdim=True)).float() / (len(scores) + 1), flag
 
 
 class Spread(nn.Module):

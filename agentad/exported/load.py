@@ -32,9 +32,9 @@ MANIFEST = "export.json"
 MODEL = "detector.onnx"
 LARGEST = 1 << 31
 """Bytes of a model; protobuf ends there."""
-SCORE, LOCAL, ITEM, CELL = range(4)
-"""Planes of what `GraphEncoder` gives: the image's score (everywhere the same), the map, and where each patch's nearest
-normal comes from."""
+SCORE, LOCAL, DOUBT, ITEM, CELL = range(5)
+"""Planes of what `GraphEncoder` gives: the image's score (everywhere the same), the map, how unsure it is, and where
+each patch's nearest normal comes from. What a graph does not say is NaN."""
 
 
 class GraphEncoder:
@@ -43,16 +43,14 @@ class GraphEncoder:
     def __init__(self, content: bytes) -> None:
         self._session = _session(content)
         kinds = {output.name: output.type for output in self._session.get_outputs()}
-        self._names = [name for name in ("score", "patch_map", "neighbour") if name in kinds]
+        self._names = [name for name in ("score", "patch_map", "doubt", "neighbour") if name in kinds]
         inputs = [(i.name, i.type, len(i.shape)) for i in self._session.get_inputs()]
         if inputs != [("image", "tensor(uint8)", 4)] or not {"score", "patch_map"} <= set(kinds):
             raise ValueError(f"the graph takes {inputs} and gives {sorted(kinds)}")
-        _, self._rows, self._columns, _ = self.encode([np.zeros((48, 64, 3), np.uint8)]).shape
-
-    @property
-    def channels(self) -> int:
-        """How many planes there are."""
-        return 4 if "neighbour" in self._names else 2
+        planes = self.encode([np.zeros((48, 64, 3), np.uint8)])
+        _, self._rows, self._columns, self.channels = planes.shape
+        self.says = ~np.isnan(planes).any(axis=(0, 1, 2))
+        """(planes,) which of them it gives."""
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -69,24 +67,31 @@ class GraphEncoder:
         score, patch_map = found["score"], found["patch_map"]
         if score.shape != (1,) or patch_map.ndim != 2 or not np.isfinite(patch_map).all():
             raise ValueError(f"the graph gives a score of shape {score.shape} and a map of shape {patch_map.shape}")
-        planes = [np.full(patch_map.shape, score[0]), patch_map]
+        planes = np.full((*patch_map.shape, CELL + 1), np.nan)
+        planes[..., SCORE], planes[..., LOCAL] = score[0], patch_map
+        if "doubt" in found:
+            planes[..., DOUBT] = found["doubt"]
         if "neighbour" in found:
-            planes += list(np.moveaxis(found["neighbour"], -1, 0))
-        return np.stack(planes, axis=-1).astype(np.float64)
+            planes[..., ITEM:] = found["neighbour"]
+        return planes
 
 
 class GraphScores:
     """Reads the scores out of what `GraphEncoder` gives."""
 
+    def __init__(self, *, doubt: bool) -> None:
+        self._doubt = doubt
+
     def score(self, x: Floats) -> Scores:
         """Scores of (n, rows, columns, planes). Higher = more anomalous."""
-        return Scores(x[:, 0, 0, SCORE], x[..., LOCAL])
+        return Scores(x[:, 0, 0, SCORE], x[..., LOCAL], doubt=x[..., DOUBT] if self._doubt else None)
 
 
 class GraphNeighbours(GraphScores):
     """The same, of a detector that can name the nearest of `items` training items."""
 
-    def __init__(self, items: int) -> None:
+    def __init__(self, items: int, *, doubt: bool) -> None:
+        super().__init__(doubt=doubt)
         self._items = items
 
     def nearest(self, x: Floats) -> Nearest:
@@ -121,9 +126,11 @@ def load(folder: Path) -> FittedDetector:
         plan = Plan.model_validate(document["plan"])
         if plan.modality != "image":
             raise ValueError(f"an export of {plan.modality} data")
-        fitted = with_calibration(plan, encoder, cast(Detector, GraphScores()), folder)
-        if encoder.channels > ITEM:
-            fitted = replace(fitted, scorer=cast(Detector, GraphNeighbours(len(fitted.train_ids))))
+        doubt = bool(encoder.says[DOUBT])
+        fitted = with_calibration(plan, encoder, cast(Detector, GraphScores(doubt=doubt)), folder)
+        if encoder.says[ITEM]:
+            scorer = GraphNeighbours(len(fitted.train_ids), doubt=doubt)
+            fitted = replace(fitted, scorer=cast(Detector, scorer))
     return fitted
 
 

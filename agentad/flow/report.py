@@ -17,15 +17,24 @@ class Metrics(Noun):
     pixel_auroc: float | None = None
     pixel_ap: float | None = None
     aupro: float | None = None
-    """Area under the per-region overlap up to a pixel false-positive rate of 0.3, divided by 0.3."""
+    """Area under the per-region overlap up to a pixel false-positive rate of `aupro_limit`, divided by it."""
+    aupro_limit: float = 0.3
     intervals: dict[str, tuple[float, float]] = {}
     """95 % bootstrap intervals, groups kept together, by metric name."""
     false_alarm_rate: float | None = None
     """Share of normal test items flagged at the threshold."""
     recall: float | None = None
     """Share of anomalous test items flagged at the threshold."""
-    by_type: dict[str, float] = {}
-    """Image or row AUROC of each anomaly type against the normal items."""
+    by_type: dict[str, dict[str, float]] = {}
+    """By anomaly type, then by metric name: the type's items against all normal ones."""
+    macro: dict[str, float] = {}
+    """Mean over the types, by metric name."""
+    by_type_intervals: dict[str, dict[str, tuple[float, float]]] = {}
+    """As `intervals`, of `by_type`."""
+    macro_intervals: dict[str, tuple[float, float]] = {}
+    """As `intervals`, of `macro`."""
+    without_mask: int = 0
+    """Anomalous test images that pixel metrics leave out: their mask is not there, or marks nothing."""
 
 
 class Report(Noun):

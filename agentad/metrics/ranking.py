@@ -5,7 +5,7 @@ Every function returns None when only one class is present.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,16 +35,21 @@ def f1max(scores: Floats, labels: Labels) -> float | None:
     return float(np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0).max())
 
 
-def by_type(scores: Floats, labels: Labels, kinds: Sequence[str]) -> dict[str, float]:
-    """AUROC of each type of anomaly against all normal items, by type; anomalies without a type are left out."""
+def by_type(
+    scores: Floats,
+    labels: Labels,
+    kinds: Sequence[str],
+    metric: Callable[[Floats, Labels], float | None] = auroc,
+) -> dict[str, float]:
+    """`metric` of each type of anomaly against all normal items, by type; anomalies without a type are left out."""
     kind = np.asarray(kinds, dtype=np.object_)
-    areas = {}
+    found = {}
     for name in sorted({k for k, label in zip(kind, labels, strict=True) if k and label == 1}):
         chosen = (labels == 0) | ((labels == 1) & (kind == name))
-        area = auroc(scores[chosen], labels[chosen])
-        if area is not None:
-            areas[name] = area
-    return areas
+        value = metric(scores[chosen], labels[chosen])
+        if value is not None:
+            found[name] = value
+    return found
 
 
 def _both(labels: Labels) -> bool:

@@ -1,45 +1,34 @@
 """How well local scores point at the anomalous pixels: pixel AUROC, pixel AP and AUPRO. Higher = more anomalous.
 
-Maps are visited one at a time and counted into about `BINS` bins, so that any number of them fits in memory. The order
-of float32 numbers is cut into cells of 2^16 numbers, and each cell into bins in proportion to the scores it holds: bins
-are narrow where scores are many, wherever that is, and outliers cost nothing. Where every distinct score has its own
-bin, as in small sets, the results are exact; otherwise scores of one bin count as ties, which moves the AUROC by at
-most `PixelCounts.tie_error`.
+All three are read off counts of pixels per bin of score (`agentad.metrics.pixels` makes them). Scores of one bin count
+as ties, which moves the AUROC by at most `PixelCounts.tie_error`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from sklearn.metrics import auc
-
-from agentad.errors import AgentadError
 
 Floats = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 
-BINS = 1 << 20
-"""Bins aimed at; rounding to powers of two takes up to twice as many."""
-CELL_BITS = 16
-CELLS = 1 << (32 - CELL_BITS)
 PRO_LIMIT = 0.3
-"""Highest pixel false-positive rate that AUPRO looks at."""
+"""Highest pixel false-positive rate that AUPRO looks at unless told otherwise."""
 
 
 @dataclass(frozen=True)
 class PixelCounts:
-    """Pixels per bin of score, highest score first, each (bins,)."""
+    """Pixels per bin of score, highest score first, each (..., bins): one row a draw where there are several."""
 
-    anomalous: NDArray[np.int64]
-    normal: NDArray[np.int64]
-    overlap: NDArray[np.float64]
+    anomalous: NDArray[Any]
+    normal: NDArray[Any]
+    overlap: NDArray[Any]
     """Share of its ground-truth region that each pixel makes up, summed."""
-    regions: int
+    regions: Any
+    """(...) number of ground-truth regions."""
 
     @property
     def both(self) -> bool:
@@ -53,51 +42,14 @@ class PixelCounts:
         return float(self.anomalous @ self.normal.astype(np.float64)) / (2 * pairs) if pairs else 0.0
 
 
-def count_pixels(n: int, map_at: Callable[[int], Floats], mask_at: Callable[[int], Mask | None]) -> PixelCounts:
-    """Visit n maps (H, W) with their masks (H, W) twice: to place the bins, then to count.
-
-    Images whose mask is None are left out. Raises AgentadError for a map that is not finite or not its mask's shape.
-    """
-    in_cell = np.zeros(CELLS, dtype=np.int64)
-    for i, scores, _ in _visit(n, map_at, mask_at):
-        if not np.isfinite(scores).all():
-            raise AgentadError(f"score map {i} holds values that are not finite")
-        in_cell += np.bincount(_keys(scores).ravel() >> CELL_BITS, minlength=CELLS)
-    counter = _Counter(in_cell)
-    for _, scores, mask in _visit(n, map_at, mask_at):
-        counter.add(scores, mask)
-    return counter.counts()
-
-
-def _visit(
-    n: int, map_at: Callable[[int], Floats], mask_at: Callable[[int], Mask | None]
-) -> Iterator[tuple[int, Floats, Mask]]:
-    for i in range(n):
-        mask = mask_at(i)
-        if mask is None:
-            continue
-        scores = map_at(i)
-        if scores.shape != mask.shape:
-            raise AgentadError(f"score map {i} is {scores.shape}, its mask {mask.shape}")
-        yield i, scores, mask
-
-
 def pixel_auroc(counts: PixelCounts) -> float | None:
     """Area under the ROC curve over all pixels of all images; None without both classes."""
-    if not counts.both:
-        return None
-    caught = np.cumsum(counts.anomalous, dtype=np.float64)
-    area = (counts.normal * (caught - counts.anomalous / 2)).sum()
-    return float(area / (caught[-1] * counts.normal.sum()))
+    return float(areas(counts)) if counts.both else None
 
 
 def pixel_ap(counts: PixelCounts) -> float | None:
     """Average precision over all pixels of all images; None without both classes."""
-    if not counts.both:
-        return None
-    caught, flagged = np.cumsum(counts.anomalous), np.cumsum(counts.anomalous + counts.normal)
-    precision = np.divide(caught, flagged, out=np.zeros(len(caught)), where=flagged > 0)
-    return float((counts.anomalous * precision).sum() / caught[-1])
+    return float(precisions(counts)) if counts.both else None
 
 
 def aupro(counts: PixelCounts, limit: float = PRO_LIMIT) -> float | None:
@@ -106,49 +58,46 @@ def aupro(counts: PixelCounts, limit: float = PRO_LIMIT) -> float | None:
     Each connected region (8 neighbours) counts the same, however large. None without both classes.
     Paper: MVTec AD, https://doi.org/10.1007/s11263-020-01400-4, section 5.
     """
-    if not counts.both:
-        return None
-    fpr = np.append(0.0, np.cumsum(counts.normal) / counts.normal.sum())
-    pro = np.append(0.0, np.cumsum(counts.overlap) / counts.regions)
-    inside = fpr <= limit
-    x = np.append(fpr[inside], limit)
-    y = np.append(pro[inside], np.interp(limit, fpr, pro))
-    return float(auc(x, y) / limit)
+    return float(overlaps(counts, limit)) if counts.both else None
 
 
-class _Counter:
-    """Bins placed by how many scores each cell holds, filled map by map."""
-
-    def __init__(self, in_cell: NDArray[np.int64]):
-        wanted = BINS * in_cell / max(1, in_cell.sum())
-        bits = np.ceil(np.log2(np.maximum(wanted, 1))).clip(0, CELL_BITS).astype(np.int64)
-        sizes = np.where(in_cell > 0, 1 << bits, 0)
-        self._shift = CELL_BITS - bits
-        self._first = np.cumsum(sizes) - sizes
-        self._bins = int(sizes.sum())
-        self._anomalous = np.zeros(self._bins, dtype=np.int64)
-        self._normal = np.zeros(self._bins, dtype=np.int64)
-        self._overlap = np.zeros(self._bins)
-        self._regions = 0
-
-    def add(self, scores: Floats, mask: Mask) -> None:
-        keys = _keys(scores)
-        cell, rest = keys >> CELL_BITS, keys & ((1 << CELL_BITS) - 1)
-        bins = self._first[cell] + (rest >> self._shift[cell])
-        self._normal += np.bincount(bins[~mask], minlength=self._bins)
-        if not mask.any():
-            return
-        self._anomalous += np.bincount(bins[mask], minlength=self._bins)
-        label, count = ndimage.label(mask, structure=np.ones((3, 3), dtype=int))
-        region = label[mask]
-        self._overlap += np.bincount(bins[mask], weights=1 / np.bincount(region)[region], minlength=self._bins)
-        self._regions += count
-
-    def counts(self) -> PixelCounts:
-        return PixelCounts(self._anomalous[::-1], self._normal[::-1], self._overlap[::-1], self._regions)
+def areas(counts: PixelCounts) -> Floats:
+    """`pixel_auroc` of each row of counts (...); NaN without both classes."""
+    caught = np.cumsum(counts.anomalous, axis=-1, dtype=np.float64)
+    won = (counts.normal * (caught - counts.anomalous / 2)).sum(axis=-1)
+    return _divided(won, caught[..., -1] * counts.normal.sum(axis=-1, dtype=np.float64))
 
 
-def _keys(scores: Floats) -> NDArray[np.int64]:
-    """Integers in [0, 2^32) in the order of the float32 numbers: their bits, negative numbers counted downwards."""
-    bits = np.ascontiguousarray(scores, dtype=np.float32).view(np.int32).astype(np.int64)
-    return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits) + (1 << 31)
+def precisions(counts: PixelCounts) -> Floats:
+    """`pixel_ap` of each row of counts (...); NaN without both classes."""
+    caught = np.cumsum(counts.anomalous, axis=-1, dtype=np.float64)
+    flagged = caught + np.cumsum(counts.normal, axis=-1, dtype=np.float64)
+    precision = np.divide(caught, flagged, out=np.zeros_like(caught), where=flagged > 0)
+    area = _divided((counts.anomalous * precision).sum(axis=-1), caught[..., -1])
+    return np.where(counts.normal.any(axis=-1), area, np.nan)
+
+
+def overlaps(counts: PixelCounts, limit: float = PRO_LIMIT) -> Floats:
+    """`aupro` of each row of counts (...); NaN without both classes."""
+    false = _from_zero(np.cumsum(counts.normal, axis=-1, dtype=np.float64))
+    found = _from_zero(np.cumsum(counts.overlap, axis=-1, dtype=np.float64))
+    rate = _divided(false, false[..., -1:])
+    overlap = _divided(found, np.asarray(counts.regions, np.float64)[..., None])
+    # trapezoids between the points of the curve, the last one cut off at the limit
+    start, stop = rate[..., :-1], np.minimum(rate[..., 1:], limit)
+    width = np.maximum(stop - start, 0)
+    full = np.diff(rate, axis=-1)
+    slope = np.divide(np.diff(overlap, axis=-1), full, out=np.zeros_like(full), where=full > 0)
+    area: Floats = (width * (overlap[..., :-1] + slope * width / 2)).sum(axis=-1) / limit
+    return area
+
+
+def _from_zero(curve: Floats) -> Floats:
+    return np.concatenate([np.zeros_like(curve[..., :1]), curve], axis=-1)
+
+
+def _divided(a: Floats, b: Floats) -> Floats:
+    """The quotient, NaN where `b` is 0."""
+    out: Floats = np.full(np.broadcast_shapes(np.shape(a), np.shape(b)), np.nan)
+    np.divide(a, b, out=out, where=np.asarray(b) != 0)
+    return out

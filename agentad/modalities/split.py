@@ -32,14 +32,14 @@ def split_items(items: Items, training: Literal["normal", "contaminated"], seed:
     Items known to be anomalous are never learned from when `training` is `normal`.
     """
     if np.any(items.given == "train"):
-        return _as_given(items, training)
+        return _as_given(items, training, seed)
     if np.any(items.label >= 0) and training == "normal":
         return _half_of_normals(items, seed)
     everything = np.arange(len(items))
     return Split(everything, np.flatnonzero(items.label >= 0), everything)
 
 
-def _as_given(items: Items, training: str) -> Split:
+def _as_given(items: Items, training: str, seed: int) -> Split:
     given = items.given == "train"
     notes = []
     anomalous = given & (items.label == 1) & (training == "normal")
@@ -52,6 +52,14 @@ def _as_given(items: Items, training: str) -> Split:
         if len(shared):
             notes.append(f"{int(np.sum(train & in_both))} training items left out: near-duplicates of test items")
         train, judged = train & ~in_both, test
+    elif not np.any(test & ~in_both & (items.label == 0)) and len(copied := _shared_normal(items, train, test)) > 1:
+        # all normal test items are copies of training items: half of these make room, or nothing could be measured
+        kept = np.isin(items.group, np.random.default_rng(seed).permutation(copied)[: len(copied) // 2])
+        notes.append(
+            f"{int(np.sum(train & kept))} training items left out and {int(np.sum(test & in_both & ~kept))} test items "
+            "not judged: the normal test items are near-duplicates of training items"
+        )
+        train, judged = train & ~kept, test & (kept | ~in_both)
     else:  # leaving out most of the training data would cost more than leaving some test items unjudged
         judged = test & ~in_both
         notes.append(f"{int(np.sum(test & in_both))} test items not judged: near-duplicates of training items")
@@ -59,6 +67,11 @@ def _as_given(items: Items, training: str) -> Split:
         return Split(np.flatnonzero(train), np.zeros(0, np.int64), np.flatnonzero(given), tuple(notes))
     judged = judged & (items.label >= 0)
     return Split(np.flatnonzero(train), np.flatnonzero(judged), np.flatnonzero(test), tuple(notes))
+
+
+def _shared_normal(items: Items, train: NDArray[np.bool_], test: NDArray[np.bool_]) -> Ints:
+    """Groups of normal test items that hold training items too."""
+    return np.intersect1d(items.group[train], items.group[test & (items.label == 0)])
 
 
 def _half_of_normals(items: Items, seed: int) -> Split:

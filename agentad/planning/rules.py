@@ -12,7 +12,6 @@ from agentad.planning.situation import DEFAULT_FAR, Available, Cards, Kind, Situ
 from agentad.planning.validate import checked
 
 BASELINE = "memory-bank"
-FUSION = "bank-diffusion"
 TABLE_NEIGHBOURS = 5
 
 _PREFERRED: dict[tuple[str, str], tuple[str, ...]] = {
@@ -110,14 +109,10 @@ def _ranked(kind: Kind, situation: Situation, training: Training) -> list[ToolCa
 
 
 def _params(card: ToolCard, situation: Situation) -> dict[str, Value]:
-    """Settings other than the defaults: the baseline is set as the fusion sets its own, or as tables want it."""
-    if card.name != BASELINE:
-        return {}
-    if situation.profile.modality == "table":
+    """Settings other than the defaults: the baseline averages over more neighbours on tables."""
+    if card.name == BASELINE and situation.profile.modality == "table":
         return {"neighbours": TABLE_NEIGHBOURS}
-    fusion = situation.cards.get(FUSION)
-    shared = fusion.params if fusion else {}
-    return {name: shared[name].default for name in card.params if name in shared}
+    return {}
 
 
 def _why(kind: Kind, card: ToolCard, situation: Situation, training: Training) -> str:

@@ -13,6 +13,21 @@ Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
+class Outline:
+    """A polygon that the page draws over a picture."""
+
+    points: tuple[tuple[float, float], ...]
+    """(x, y) of its corners as shares of the picture's width and height, 0 to 1."""
+    doubtful: bool = False
+    """Whether the detector's parts disagree about it: drawn dashed."""
+
+    @property
+    def path(self) -> str:
+        """The points in thousandths, as SVG has them."""
+        return " ".join(f"{round(1000 * x)},{round(1000 * y)}" for x, y in self.points)
+
+
+@dataclass(frozen=True)
 class Picture:
     """One small picture, embedded as it is. About 320 pixels wide reads well and stays light."""
 
@@ -21,6 +36,7 @@ class Picture:
     alt: str
     """What a reader who cannot see it needs to know."""
     caption: str = ""
+    outlines: tuple[Outline, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -34,7 +50,9 @@ class Exhibits:
     kinds: Mapping[str, str] = field(default_factory=dict)
     """Anomaly type of each anomalous item."""
     panels: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict)
-    """Per image, left to right: original, heat map with outlined regions, nearest normal patches."""
+    """Per image, left to right: original, heat map with outlined regions, what is true, nearest normal patches."""
+    tiles: Mapping[str, Picture] = field(default_factory=dict)
+    """Per image, a small one for the contact sheets."""
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """(width, height) of each shown image in pixels, so that a region's place can be said in words."""
     rows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from agentad import flow
 from agentad.report import text, words
+from agentad.report.by_type import type_table
 from agentad.report.cells import grid
 from agentad.report.chart import Group, chart
 from agentad.report.compare import NAMES, comparisons
@@ -47,12 +48,15 @@ def render(report: flow.Report, items: Sequence[flow.ScoredItem], exhibits: Exhi
         answer=_answer(report, items, shown),
         warnings=words.warnings(report),
         groups=groups,
+        sheets=any(g["tiles"] for g in groups),
         explained=not items or any(item.evidence for item in items),
         intervals=any(cell.interval for g in groups for row in g["grid"].cells.values() for cell in row),
         anchors={name: f"item-{n}" for n, name in enumerate(picked.ids, 1)},
         chart=chart(_scores(report, items, shown), report.threshold.value),
         metrics=_metrics(report),
-        types=_types(report, items, shown),
+        types=type_table(report, items, shown.labels, shown.kinds),
+        without_mask=max((m.without_mask for m in (report.metrics or {}).values()), default=0),
+        aupro_limit=max((m.aupro_limit for m in (report.metrics or {}).values()), default=0),
         prevalence=_prevalence(items, shown.labels),
         compared=[compared(c) for c in comparisons(report)],
         next_commands=words.next_commands(report),
@@ -75,6 +79,7 @@ def _template() -> Template:
         "tied": text.tied,
         "src": _source,
         "region": words.region,
+        "verdict": words.verdict,
     }
     return environment.from_string(files("agentad.report").joinpath("page.html.j2").read_text("utf-8"))
 
@@ -119,7 +124,7 @@ def _groups(picked: Picked, report: flow.Report, shown: Exhibits) -> list[dict[s
     item, n = words.noun(report), len(picked.worst)
     named = [
         (f"The {text.count(n, item)} with the highest scores" if n > 1 else "The highest score", picked.worst),
-        ("Just above and below the threshold", picked.near),
+        ("Borderline: just above and below the threshold", picked.near),
         ("Missed: labelled anomalous, not flagged", picked.missed),
         ("Falsely raised: labelled normal, flagged", picked.raised),
     ]
@@ -132,6 +137,7 @@ def _groups(picked: Picked, report: flow.Report, shown: Exhibits) -> list[dict[s
                 "heading": heading,
                 "items": fresh,
                 "again": [i for i in members if i.id in seen],
+                "tiles": [i for i in members if i.id in shown.tiles],
                 "grid": grid(fresh, shown.rows),
             }
         )
@@ -178,22 +184,6 @@ def _cell(metrics: flow.Metrics, name: str, best: float) -> dict[str, Any]:
     value = getattr(metrics, name)
     is_best = value is not None and text.measure(value) == text.measure(best)
     return {"value": value, "interval": _interval(metrics, name), "best": is_best}
-
-
-def _types(report: flow.Report, items: Sequence[flow.ScoredItem], shown: Exhibits) -> list[dict[str, Any]]:
-    """AUROC of each anomaly type by method, the hardest for the method first."""
-    methods = report.metrics or {}
-    names = sorted({t for m in methods.values() for t in m.by_type})
-    counted: dict[str, list[bool]] = {n: [] for n in names}
-    for i in items:
-        if shown.labels.get(i.id) == 1 and (kind := shown.kinds.get(i.id)) in counted:
-            counted[kind].append(i.flag)
-    rows = [
-        {"type": n, "n": len(flags), "found": sum(flags), "values": [m.by_type.get(n) for m in methods.values()]}
-        for n, flags in counted.items()
-    ]
-    chosen = methods.get(report.plan.detector.tool, flow.Metrics()).by_type
-    return sorted(rows, key=lambda r: chosen.get(r["type"], 1.0))
 
 
 def _prevalence(items: Sequence[flow.ScoredItem], labels: Mapping[str, int]) -> float | None:

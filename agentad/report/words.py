@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from agentad import flow
 from agentad.report.compare import comparisons, sentence
-from agentad.report.text import count, number, percent
+from agentad.report.text import chance, count, number, percent
 
+DOUBTFUL = 0.5
+"""Disagreement of a detector's parts from which on a region is called unsure."""
 NOUNS: dict[flow.Modality, str] = {"table": "row", "image": "image"}
 
 
@@ -92,14 +94,31 @@ def next_commands(report: flow.Report) -> list[tuple[str, str]]:
     ]
 
 
+def verdict(item: flow.ScoredItem, label: int) -> str:
+    """What a label (1, 0 or -1) says of an item's flag; without one, whether it is flagged."""
+    if label == 1:
+        return "found" if item.flag else "missed"
+    if label == 0:
+        return "false alarm" if item.flag else "rightly passed"
+    return "flagged" if item.flag else "not flagged"
+
+
+def doubtful(evidence: flow.RegionEvidence) -> bool:
+    """Whether the detector's parts disagree about a region."""
+    return evidence.doubt is not None and evidence.doubt >= DOUBTFUL
+
+
 def region(evidence: flow.RegionEvidence, size: tuple[int, int] | None) -> str:
-    """Where a region is and how large, in words; `size` is (width, height) of the image."""
+    """Where a region is, how large, how unusual and how sure that is, in words; `size` is (width, height)."""
     left, top, right, bottom = evidence.box
     extent = f"{right - left} × {bottom - top} px"
     if size is None:
-        return f"{extent} at x {left}, y {top}; peak {number(evidence.peak)}"
-    part = percent(evidence.area / (size[0] * size[1]))
-    return f"{place(evidence.box, size)}, {extent}, {part} of the image; peak {number(evidence.peak)}"
+        where = f"{extent} at x {left}, y {top}"
+    else:
+        where = f"{place(evidence.box, size)}, {extent}, {percent(evidence.area / (size[0] * size[1]))} of the image"
+    reached = "" if evidence.p_value is None else f", p\u00a0{chance(evidence.p_value)}"
+    unsure = "; unsure: to one part of the detector this is rare, to another it is not" if doubtful(evidence) else ""
+    return f"{where}; peak {number(evidence.peak)}{reached}{unsure}"
 
 
 def place(box: tuple[int, int, int, int], size: tuple[int, int]) -> str:

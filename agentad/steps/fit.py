@@ -33,7 +33,7 @@ def fit(session: Session, folder: Path) -> None:
 
 
 def _save_held_out(folder: Path, scores: Scores, sample: Indices, wanted: NDArray[np.bool_]) -> None:
-    parts = {"item": scores.item, "local": scores.local, "expected": scores.expected}
+    parts = {"item": scores.item, "local": scores.local, "expected": scores.expected, "doubt": scores.doubt}
     arrays = {name: array[wanted] for name, array in parts.items() if array is not None}
     save_state(folder, {"index": sample[wanted], **arrays}, {})
 
@@ -41,4 +41,5 @@ def _save_held_out(folder: Path, scores: Scores, sample: Indices, wanted: NDArra
 def held_out(session: Session, method: str) -> tuple[Indices, Scores]:
     """Positions and held-out scores of the training items that the run has to score."""
     arrays, _ = load_state(session.folder("fit") / "held_out" / method)
-    return arrays["index"], Scores(arrays["item"], arrays.get("local"), arrays.get("expected"))
+    parts = (arrays.get(name) for name in ("local", "expected", "doubt"))
+    return arrays["index"], Scores(arrays["item"], *parts)

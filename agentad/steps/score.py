@@ -166,12 +166,13 @@ def _lines(
     """What `ScoredItem.model_dump_json` would write, ten times as fast."""
     index, score = result.index[part], result.item[part]
     p_values = np.where(included, calibration.p_values(score, included=True), calibration.p_values(score))
-    columns = (array.tolist() for array in (index, items.id[index], score, p_values, calibration.flags(score)))
-    for i, name, value, p_value, flag in zip(*columns, strict=True):
+    told = (index, items.id[index], score, p_values, calibration.flags(score), calibration.borderline(score))
+    for i, name, value, p_value, flag, near in zip(*(array.tolist() for array in told), strict=True):
         said, drawn = result.evidence.get(i, "[]"), result.maps.get(i)
         yield (
             f'{{"id":{_quoted(name)},"score":{value!r},"p_value":{p_value!r},"flag":{"true" if flag else "false"},'
-            f'"evidence":{said},"map":{"null" if drawn is None else _quoted(drawn)}}}\n'
+            f'"borderline":{"true" if near else "false"},"evidence":{said},'
+            f'"map":{"null" if drawn is None else _quoted(drawn)}}}\n'
         )
 
 

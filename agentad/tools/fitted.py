@@ -6,7 +6,7 @@
         detector.json    format, versions, the plan, the threshold, and the SHA-256 of every other file
         encoder/         what turns a row or an image into numbers, weights included
         scorer/          the fitted scoring rule
-        calibration/     held-out scores that p-values are read from
+        calibration/     held-out scores that p-values are read from: of items, and of images the highest local score
 
 Only safetensors and JSON; loading executes nothing from the folder.
 """
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from agentad import __version__
 from agentad.detectors.base import Detector, Floats, Scores, State
-from agentad.detectors.conformal import Calibration
+from agentad.detectors.conformal import Calibration, conformal_p_values
 from agentad.errors import DetectorRefused, InputError, MissingExtra
 from agentad.flow import Evidence, Plan, Step, Threshold, ToolCard
 from agentad.modalities.items import Items
@@ -64,6 +64,9 @@ class FittedDetector:
     """Local scores above it stand out: the `LOCAL_QUANTILE` of the held-out ones; the largest float32 without any."""
     train_ids: tuple[str, ...]
     """Ids of the items it was fitted on, in order, so that a nearest normal can be named."""
+    peaks: NDArray[np.floating[Any]] | None = None
+    """(n,) ascending: the highest local score of each of these items, held out, at most `FIT_ITEMS` numbers. None where
+    items have no maps, and in detectors saved before regions had p-values."""
 
     @property
     def road(self) -> Road:
@@ -86,6 +89,15 @@ class FittedDetector:
     def evidence(self, data: Any, batch: Batch, scores: Scores) -> Sequence[tuple[Evidence, ...]]:
         """Why the items of `batch` have their `scores`."""
         return self.road.evidence(self, data, batch, scores)
+
+    def region_p_value(self, peak: float) -> float | None:
+        """The p-value of a region whose highest score is `peak`; None without `peaks`.
+
+        (1 + k) / (n + 1) for k of the n training images whose own highest local score, held out, is at least `peak`.
+        It is per image, not per region: of normal images, a share of at most p has a highest region with this
+        p-value or a lower one. A lower region is compared with the others' highest, so that it errs towards normal.
+        """
+        return None if self.peaks is None else float(conformal_p_values(self.peaks, np.array([peak]))[0])
 
 
 def make(step: Step, cards: Mapping[str, ToolCard] | None = None) -> Any:
@@ -118,8 +130,10 @@ def fit(plan: Plan, step: Step, encoder: Any, x: Floats, items: Items) -> Fitted
     calibration = Calibration(scorer.held_out.item, plan.target_far, known_normal=plan.training == "normal")
     local = scorer.held_out.local
     level = float(np.quantile(local, LOCAL_QUANTILE)) if local is not None else float(np.finfo(np.float32).max)
+    peaks = None if local is None else road(plan.modality).peaks(local)
     own = plan.model_copy(update={"detector": step})
-    return FittedDetector(own, encoder, scorer, calibration, level, tuple(str(name) for name in items.id))
+    ids = tuple(str(name) for name in items.id)
+    return FittedDetector(own, encoder, scorer, calibration, level, ids, None if peaks is None else np.sort(peaks))
 
 
 def save(fitted: FittedDetector, folder: Path, *, beside: Path | None = None) -> None:
@@ -150,7 +164,8 @@ def save_calibration(fitted: FittedDetector, folder: Path) -> None:
         "local_level": fitted.local_level,
         "train_ids": list(fitted.train_ids),
     }
-    save_state(folder / "calibration", {"scores": fitted.calibration.scores}, settings)
+    arrays: dict[str, NDArray[Any]] = {"scores": fitted.calibration.scores}
+    save_state(folder / "calibration", arrays if fitted.peaks is None else arrays | {"peaks": fitted.peaks}, settings)
 
 
 def write_manifest(fitted: FittedDetector, folder: Path, name: str = MANIFEST, **more: Any) -> None:
@@ -204,7 +219,8 @@ def with_calibration(plan: Plan, encoder: Any, scorer: Detector, folder: Path) -
     arrays, settings = load_state(folder / "calibration")
     calibration = Calibration(_sample(arrays["scores"]), settings["target_far"], known_normal=settings["known_normal"])
     level, ids = float(settings["local_level"]), tuple(map(str, settings["train_ids"]))
-    return FittedDetector(plan, encoder, scorer, calibration, level, ids)
+    peaks = np.sort(_sample(arrays["peaks"])) if "peaks" in arrays else None
+    return FittedDetector(plan, encoder, scorer, calibration, level, ids, peaks)
 
 
 def _sample(scores: NDArray[Any]) -> NDArray[np.float64]:
@@ -216,7 +232,8 @@ def _sample(scores: NDArray[Any]) -> NDArray[np.float64]:
 def _try_out(scorer: Detector, x: Floats) -> None:
     """Score one encoded item, so that arrays of shapes that do not fit are found before they are used."""
     found = scorer.score(x)
-    if found.item.shape != (1,) or (found.local is not None and found.local.shape not in (x.shape, x.shape[:-1])):
+    local = (a for a in (found.local, found.doubt) if a is not None)
+    if found.item.shape != (1,) or any(a.shape not in (x.shape, x.shape[:-1]) for a in local):
         raise ValueError(f"the detector does not fit its encoder, whose items have the shape {x.shape[1:]}")
 
 

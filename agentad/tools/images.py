@@ -15,6 +15,7 @@ from agentad.flow import Evidence, Modality, RegionEvidence
 from agentad.modalities.image import ImageData, open_images
 from agentad.modalities.image import recognise as recognise_images
 from agentad.modalities.image.maps import Region, map_to_bytes, regions, upsample
+from agentad.modalities.image.maps import peaks as image_peaks
 from agentad.tools.road import Batch, Indices
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ REGIONS = 3
 
 look = open_images
 recognise = recognise_images
+peaks = image_peaks
 
 
 def fit_encoder(encoder: PatchEncoder, data: ImageData, index: Indices) -> PatchEncoder:
@@ -68,7 +70,7 @@ def evidence(fitted: FittedDetector, data: ImageData, batch: Batch, scores: Scor
     for at, image in enumerate(batch.raw):
         pixels = upsample(scores.local[at], (image.shape[1], image.shape[0]))
         own = _standing_out(pixels, fitted.local_level, bool(flagged[at]))
-        found.append([RegionEvidence(box=r.box, area=r.area, peak=r.peak, peak_at=r.at) for r in own])
+        found.append([_said(fitted, region, pixels.shape, scores.doubt, at) for region in own])
     if hasattr(fitted.scorer, "nearest"):
         _add_neighbours(fitted, data, batch, found)
     return [tuple(own) for own in found]
@@ -79,18 +81,38 @@ def _standing_out(pixels: Floats, level: float, flagged: bool) -> list[Region]:
     peak = float(pixels.max())
     if peak <= level and not flagged:
         return []
-    return regions(pixels, max(min(level, peak - abs(peak) / 100), peak / 2))[:REGIONS]
+    return regions(pixels, max(min(level, peak - abs(peak) / 100), peak / 2), REGIONS)
+
+
+def _said(
+    fitted: FittedDetector, region: Region, shape: tuple[int, ...], doubt: Floats | None, at: int
+) -> RegionEvidence:
+    """What is said of a `region` of image `at`, whose pixels have the `shape` (H, W)."""
+    return RegionEvidence(
+        box=region.box,
+        polygon=region.polygon,
+        area=region.area,
+        peak=region.peak,
+        peak_at=region.at,
+        p_value=fitted.region_p_value(region.peak),
+        doubt=None if doubt is None else float(doubt[at][_cell(region.at, shape, doubt.shape[1:])]),
+    )
+
+
+def _cell(at: tuple[int, int], shape: tuple[int, ...], grid: tuple[int, ...]) -> tuple[int, int]:
+    """Row and column of the patch that covers the pixel `at` (x, y) of an image of `shape` (H, W)."""
+    (x, y), (height, width), (rows, columns) = at, shape, grid
+    return min(y * rows // height, rows - 1), min(x * columns // width, columns - 1)
 
 
 def _add_neighbours(fitted: Any, data: ImageData, batch: Batch, found: list[list[RegionEvidence]]) -> None:
     """Name the normal patch nearest to each region's peak; only these patches are looked up."""
     rows, columns = batch.x.shape[1:3]
-    cells = []
-    for at, own in enumerate(found):
-        height, width = batch.raw[at].shape[:2]
-        for which, region in enumerate(own):
-            x, y = region.peak_at
-            cells.append((at, which, min(y * rows // height, rows - 1), min(x * columns // width, columns - 1)))
+    cells = [
+        (at, which, *_cell(region.peak_at, batch.raw[at].shape[:2], (rows, columns)))
+        for at, own in enumerate(found)
+        for which, region in enumerate(own)
+    ]
     if not cells:
         return
     at_cell = tuple(np.array(cells).T[[0, 2, 3]])

@@ -91,6 +91,10 @@ class Road(Protocol):
         """Why the items of `batch` have their `scores` (aligned) from a `FittedDetector`."""
         ...
 
+    def peaks(self, local: Floats) -> Floats | None:
+        """The highest score (n,) in the map of each item, for the p-values of regions; None where there are no maps."""
+        ...
+
     def write_maps(self, data: Any, batch: Batch, scores: Scores, folder: Path) -> dict[int, str]:
         """Write local scores at the items' own resolution below `folder`; paths relative to it, by item."""
         ...

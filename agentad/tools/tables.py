@@ -147,6 +147,10 @@ def _share_by_column(local: Floats, owner: Indices) -> NDArray[np.float64]:
     return np.asarray(share / total)
 
 
+def peaks(local: Floats) -> None:
+    """Rows have no regions."""
+
+
 def write_maps(data: TableData, batch: Batch, scores: Scores, folder: Path) -> dict[int, str]:
     """Rows have no maps; their columns are in the evidence."""
     return {}

@@ -69,3 +69,17 @@ def test_shots_that_make_no_sense_are_refused(labelled, options, message):
 
 def test_a_protocol_that_does_not_exist_is_refused(tables):
     assert _run("tables", "--data", tables, "--protocol", "no-shot").exit_code == 2
+
+
+@pytest.mark.usefixtures("no_weights")
+def test_images_in_several_folders(spots, tmp_path):
+    (tmp_path / "b").mkdir()
+    spots.rename(tmp_path / "b" / "spots")
+    folder = tmp_path / "b"
+    options = ("--data", folder, "--data", folder / "spots", "--detectors", "mahalanobis", "--aupro-limit", 0.1)
+    result = _run("images", *options, "--json")
+    found = json.loads(result.stdout)
+    assert (found["suite"], found["aupro_limit"]) == ("images", 0.1)
+    assert {row["dataset"] for row in found["rows"]} == {"b/spots", "spots"}
+    lines = _run("images", *options).stdout.splitlines()
+    assert lines[0].split()[:4] == ["detector", "image_auroc", "pixel_ap", "aupro"]

@@ -40,3 +40,33 @@ def test_too_few_normals_are_said():
         "is the highest normal score seen; give at least 99 normal items, or ask for a rate of 4.76% or more"
     )
     assert conformal_threshold(np.arange(99.0), 0.01).warning is None
+
+
+def test_borderline_is_what_another_sample_of_normals_might_turn():
+    rng = np.random.default_rng(0)
+    samples = [Calibration(rng.exponential(size=300), 0.02, known_normal=True) for _ in range(200)]
+    scores = np.linspace(0, 12, 200)
+    turned = np.mean([c.flags(scores) for c in samples], axis=0)  # share of the samples that flag each score
+    near = samples[0].borderline(scores)
+    seen = np.mean([c.borderline(scores) for c in samples], axis=0)
+    assert (seen[(turned > 0.2) & (turned < 0.8)] > 0.9).all()
+    assert not near[scores < 2].any()
+    assert not near[scores > 8].any()
+    first, last = scores[near][[0, -1]]
+    assert near[(scores >= first) & (scores <= last)].all()
+    assert first < samples[0].threshold.value < last
+
+
+def test_more_normals_make_less_borderline():
+    rng = np.random.default_rng(0)
+    scores = np.linspace(0, 12, 500)
+    few, many = (Calibration(rng.exponential(size=n), 0.05, known_normal=True).borderline(scores) for n in (20, 2000))
+    assert 0 < many.sum() < few.sum() / 2
+
+
+@pytest.mark.parametrize("calibration", [np.ones(30), np.ones(2), np.r_[np.zeros(29), 1.0]])
+@pytest.mark.parametrize("known_normal", [True, False])
+def test_borderline_of_equal_scores_is_no_error(calibration, known_normal):
+    found = Calibration(calibration, 0.05, known_normal=known_normal).borderline(np.array([0.0, 1.0, 1e9]))
+    assert found.shape == (3,)
+    assert not found[2]

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "backbones"))
 from tiny_dino import VIT, tiny_weights
 
 from agentad.backbones import checkpoint
-from agentad.backbones.dinov2_layout import config
+from agentad.backbones.vit_layout import config
 from agentad.flow import Plan, Step
 from agentad.modalities.image import open_images
 from agentad.store.atomic import write_json

@@ -39,9 +39,9 @@ def test_an_export_says_what_the_detector_says(exported, spots, tmp_path):
     for our, their in zip(ours, theirs, strict=True):
         assert our["score"] == pytest.approx(their["score"], abs=1e-3 * spread(detector))
         assert (our["flag"], our["p_value"], our["map"]) == (their["flag"], their["p_value"], their["map"])
-        assert [(e["box"], e["neighbour"]) for e in our["evidence"]] == [
-            (e["box"], e["neighbour"]) for e in their["evidence"]
-        ]
+        for one, other in zip(our["evidence"], their["evidence"], strict=True):
+            assert (one["box"], one["neighbour"], one["p_value"]) == (other["box"], other["neighbour"], other["p_value"])
+            assert one["doubt"] == pytest.approx(other["doubt"], abs=1e-3)
         map_of = [np.asarray(Image.open(tmp_path / side / our["map"])) for side in ("ours", "theirs")]
         np.testing.assert_allclose(*map_of, atol=1e-3 * spread(detector))
 
@@ -69,7 +69,7 @@ def test_the_manifest_says_what_is_inside(exported):
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
     assert manifest["threshold"] == agentad.load(detector).threshold.model_dump(mode="json")
     names = [output["name"] for output in manifest["outputs"]]
-    assert names == ["score", "p_value", "flag", "map", "patch_map", "neighbour"]
+    assert names == ["score", "p_value", "flag", "map", "patch_map", "neighbour", "doubt"]
     assert all(output["meaning"] for output in manifest["outputs"])
     assert (manifest["input"]["name"], manifest["opset"], manifest["weights"]) == ("image", 18, [])
     found = manifest["parity"]
@@ -110,7 +110,7 @@ def test_scores_that_differ_leave_nothing_behind(exported, fit_on, spots, tmp_pa
 
     def write(module, path):
         shutil.copy(folder / "detector.onnx", path)
-        return ("score", "p_value", "flag", "map", "patch_map", "neighbour")
+        return ("score", "p_value", "flag", "map", "patch_map", "neighbour", "doubt")
 
     monkeypatch.setattr("agentad.exported.graph.write", write)
     kept = sorted(path.name for path in tmp_path.iterdir())

@@ -45,6 +45,9 @@ def test_a_detector_as_a_graph_scores_the_same(name, detector):
         scale = float(np.std(detector.held_out.local))
         np.testing.assert_allclose(found["score"], expected.item, atol=1e-4 * scale)
         np.testing.assert_allclose(found["patch_map"], expected.local[0], atol=1e-4 * scale)
+        assert ("doubt" in found) == (expected.doubt is not None)
+        if expected.doubt is not None:
+            np.testing.assert_allclose(found["doubt"], expected.doubt[0], atol=1e-3)
         if hasattr(detector, "nearest"):
             nearest = detector.nearest(item[None])
             np.testing.assert_array_equal(found["neighbour"][..., 0], nearest.item[0])
@@ -91,7 +94,7 @@ def test_in_float32_the_weights_stay_those_of_the_detector():
     exact = encoder_in_float32(kept)
     assert not np.array_equal(exact.encode([IMAGE]), kept.encode([IMAGE]))
     np.testing.assert_allclose(exact.encode([IMAGE]), kept.encode([IMAGE]), atol=0.1)
-    for ours, theirs in zip(exact._model.parameters(), kept._model.parameters(), strict=True):
+    for ours, theirs in zip(exact._network.parameters(), kept._network.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs.float(), rtol=0, atol=0)
 
 

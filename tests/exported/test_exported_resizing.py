@@ -38,11 +38,11 @@ def test_the_graph_resizes_to_the_same_grey_levels_and_spreads_the_same_map(sess
     image = np.random.default_rng(height).integers(0, 256, (height, width, 3), dtype=np.uint8)
     image[: height // 2] = image[: height // 2] // 128 * 255  # saturation is where rounding goes wrong
     square, spread = session.run(["square", "map"], {"image": image[None]})
-    expected = as_encoders_do(image, SIZE).numpy()
+    expected = as_encoders_do(image, SIZE, SIZE).numpy()
     np.testing.assert_array_equal(square[0], expected)
     np.testing.assert_allclose(spread, upsample(expected[0, :5, :4].astype(np.float32), (width, height)), atol=1e-3)
 
 
 def test_in_torch_too():
     image = np.random.default_rng(0).integers(0, 256, (60, 31, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(resized(torch.from_numpy(image)[None], SIZE, SIZE)[0], as_encoders_do(image, SIZE))
+    np.testing.assert_array_equal(resized(torch.from_numpy(image)[None], SIZE, SIZE)[0], as_encoders_do(image, SIZE, SIZE))

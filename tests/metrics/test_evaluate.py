@@ -5,6 +5,7 @@ from agentad import metrics
 from agentad.errors import AgentadError
 from agentad.flow import Metrics
 from agentad.metrics import evaluate
+from agentad.metrics.evaluate import RANKING
 
 
 def test_everything_at_once() -> None:
@@ -27,9 +28,12 @@ def test_everything_at_once() -> None:
     )
     assert (result.auroc, result.ap, result.f1max) == (1, 1, 1)
     assert (result.false_alarm_rate, result.recall) == (0, 0.5)
-    assert result.by_type == {"crack": 1, "hole": 1}
+    pixels = {"pixel_auroc": 1, "pixel_ap": pytest.approx(1), "aupro": pytest.approx(1)}
+    assert result.by_type == {"crack": {"auroc": 1, "ap": 1, "f1max": 1} | pixels, "hole": dict.fromkeys(RANKING, 1)}
+    assert result.macro == {"auroc": 1, "ap": 1, "f1max": 1} | pixels
+    assert result.without_mask == 1  # the hole
     assert (result.pixel_auroc, result.pixel_ap, result.aupro) == (1, pytest.approx(1), pytest.approx(1))
-    assert set(result.intervals) == {"auroc", "ap", "f1max"}
+    assert set(result.intervals) == {"auroc", "ap", "f1max", "pixel_auroc", "pixel_ap", "aupro"}
     assert set(visited) == {0, 1}  # neither the unlabelled item nor the one without ground truth
     assert Metrics.model_validate_json(result.model_dump_json()) == result
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from agentad.metrics import ap, auroc, bootstrap, f1max
+from agentad.metrics import Intervals, ap, auroc, bootstrap, f1max
 from agentad.metrics.intervals import _metrics
 
 
@@ -13,7 +13,7 @@ def example(n: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def test_interval_holds_the_estimate_and_has_the_known_width() -> None:
     scores, labels = example(400)
-    interval = bootstrap(scores, labels, np.arange(400), seed=1)
+    interval = bootstrap(scores, labels, np.arange(400), seed=1).whole
     for name, metric in (("auroc", auroc), ("ap", ap), ("f1max", f1max)):
         low, high = interval[name]
         assert 0 <= low < metric(scores, labels) < high <= 1
@@ -41,10 +41,10 @@ def test_weighted_metrics_equal_repeated_items(seed: int) -> None:
 
 def test_copies_in_one_group_do_not_narrow_the_interval() -> None:
     scores, labels = example(100)
-    once = bootstrap(scores, labels, np.arange(100), seed=0)["auroc"]
+    once = bootstrap(scores, labels, np.arange(100), seed=0).whole["auroc"]
     nine, groups = np.tile(np.arange(100), 9), np.tile(np.arange(100), 9)
-    together = bootstrap(scores[nine], labels[nine], groups, seed=0)["auroc"]
-    alone = bootstrap(scores[nine], labels[nine], np.arange(900), seed=0)["auroc"]
+    together = bootstrap(scores[nine], labels[nine], groups, seed=0).whole["auroc"]
+    alone = bootstrap(scores[nine], labels[nine], np.arange(900), seed=0).whole["auroc"]
     assert together == pytest.approx(once, abs=1e-12)
     assert alone[1] - alone[0] < 0.5 * (once[1] - once[0])
 
@@ -59,17 +59,17 @@ def test_seeded() -> None:
 @pytest.mark.parametrize("labels", [[0, 0, 0], [1, 1], []])
 def test_one_class_has_no_interval(labels: list[int]) -> None:
     n = len(labels)
-    assert bootstrap(np.arange(n, dtype=float), np.array(labels, dtype=int), np.arange(n), seed=0) == {}
+    assert bootstrap(np.arange(n, dtype=float), np.array(labels, dtype=int), np.arange(n), seed=0) == Intervals()
 
 
 def test_one_anomaly_still_gives_an_interval() -> None:
     labels = np.array([1] + [0] * 9)
-    low, high = bootstrap(np.arange(10.0), labels, np.arange(10), seed=0)["auroc"]
+    low, high = bootstrap(np.arange(10.0), labels, np.arange(10), seed=0).whole["auroc"]
     assert (low, high) == (0, 0)
 
 
 def test_many_items() -> None:
     scores, labels = example(50_000)
-    low, high = bootstrap(scores, labels, np.arange(50_000), seed=0)["auroc"]
+    low, high = bootstrap(scores, labels, np.arange(50_000), seed=0).whole["auroc"]
     assert low < auroc(scores, labels) < high
     assert high - low < 0.02

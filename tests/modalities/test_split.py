@@ -41,6 +41,25 @@ def test_training_data_that_is_mostly_copied_into_the_test_is_kept():
     assert split.notes == ("1 test items not judged: near-duplicates of training items",)
 
 
+def test_where_all_normal_test_items_are_copies_half_of_them_make_room():
+    given = ["train"] * 6 + ["test"] * 8
+    items = _items([0] * 6 + [0] * 6 + [1, 1], given, group=[0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5, 5, 7])
+    for seed in range(5):
+        split = split_items(items, "normal", seed)
+        assert len(split.train) == 3
+        normal = [i for i in split.test if items.label[i] == 0]
+        assert len(normal) == 3
+        assert not set(items.group[split.train]) & set(items.group[split.test])
+        assert 13 in split.test
+        assert list(split.scored) == list(range(6, 14))
+        missed = 3 + (12 not in split.test)
+        assert split.notes == (
+            f"3 training items left out and {missed} test items not judged: the normal test items are near-duplicates "
+            "of training items",
+        )
+    assert not np.array_equal(split_items(items, "normal", 0).train, split_items(items, "normal", 1).train)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_half_of_the_normal_groups_train_and_none_straddles(seed):
     rng = np.random.default_rng(seed)

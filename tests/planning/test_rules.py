@@ -6,7 +6,7 @@ from agentad.planning.rules import RulePlanner, choose
 from agentad.planning.situation import Situation
 from agentad.tools.cards import check_params
 
-BANK = {"neighbours": 5, "size": 8000, "rare": 0.0, "pool": 4}
+BANK = {"neighbours": 5, "size": 8000, "rare": 0.0, "pool": 4, "coreset": False}
 WHY_BASELINE = "The baseline: run beside the detector, which has to earn its place."
 
 

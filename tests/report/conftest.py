@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from agentad import flow
-from agentad.report import Exhibits, Picture, pick
+from agentad.report import Exhibits, Outline, Picture, pick
 
 THRESHOLD = flow.Threshold(
     value=3.2145, target_far=0.01, method="conformal", n_calibration=200, far_low=0.0042, far_high=0.0213
@@ -42,7 +42,10 @@ METRICS = {
         intervals={"auroc": (0.9021, 0.9541), "ap": (0.6523, 0.7734)},
         false_alarm_rate=0.0123,
         recall=0.5432,
-        by_type={"spike": 0.981, "shift": 0.871},
+        by_type={"spike": {"auroc": 0.981, "ap": 0.662}, "shift": {"auroc": 0.871, "ap": 0.514}},
+        by_type_intervals={"spike": {"auroc": (0.953, 0.992)}},
+        macro={"auroc": 0.926, "ap": 0.588},
+        macro_intervals={"auroc": (0.895, 0.947)},
     ),
     "knn1": flow.Metrics(
         auroc=0.9124,
@@ -51,7 +54,8 @@ METRICS = {
         intervals={"auroc": (0.8812, 0.9413), "ap": (0.6234, 0.7523)},
         false_alarm_rate=0.0145,
         recall=0.5012,
-        by_type={"spike": 0.972, "shift": 0.842},
+        by_type={"spike": {"auroc": 0.972, "ap": 0.641}, "shift": {"auroc": 0.842, "ap": 0.533}},
+        macro={"auroc": 0.907, "ap": 0.587},
     ),
 }
 COLUMNS = ("temperature", "pressure", "flow", "vibration", "current", "valve", "operator", "batch", "notes")
@@ -150,6 +154,11 @@ def encoded(pixels: np.ndarray, kind: str = "JPEG") -> bytes:
     return stream.getvalue()
 
 
+def corner(doubtful: bool = False) -> Outline:
+    """A triangle in the upper left."""
+    return Outline(((0.0, 0.0), (0.25, 0.0), (0.0, 0.3333)), doubtful)
+
+
 def panel(seed: int) -> tuple[Picture, ...]:
     """A grey part with a bright blot, its heat map, and a patch."""
     random = np.random.default_rng(seed)
@@ -160,7 +169,7 @@ def panel(seed: int) -> tuple[Picture, ...]:
     heat = np.clip(part * 0.6 + blot[..., None] * np.array([230, 90, 20]), 0, 255)
     return (
         Picture(encoded(part), "The image as it came", "original"),
-        Picture(encoded(heat), "Heat map: the upper left stands out", "where it stands out"),
+        Picture(encoded(heat), "Heat map: the upper left stands out", "where it stands out", (corner(), corner(True))),
         Picture(encoded(part[100:200, 100:230]), "The nearest normal patch", "nearest normal: train/good/013.png"),
     )
 
@@ -204,20 +213,33 @@ def image_run(n: int, **changes: object) -> Run:
     by_id = {item.id: labels[i] for i, item in enumerate(items)}
     shown = pick(items, THRESHOLD.value, by_id).ids
     drawn = {name: panel(i) for i, name in enumerate(shown)}
+    small = panel(0)[2].data
     exhibits = Exhibits(
         held_out=make_scores(200, 0, seed=1)[0],
         labels=by_id,
         kinds={name: "scratch" for name, v in by_id.items() if v},
         panels={i.id: drawn.get(i.id, next(iter(drawn.values()))) for i in items},
+        tiles={i.id: Picture(small, f"{i.id}, small", outlines=(corner(),)) for i in items},
         sizes={i.id: (640, 480) for i in items},
         samples=tuple(panel(k)[0] for k in range(8)),
     )
     metrics = {
         "feature-fusion": METRICS["empirical-denoiser"].model_copy(
-            update={"pixel_auroc": 0.981, "pixel_ap": 0.523, "aupro": 0.816, "by_type": {"scratch": 0.931}}
+            update={
+                "pixel_auroc": 0.981,
+                "pixel_ap": 0.523,
+                "aupro": 0.816,
+                "by_type": {"scratch": {"auroc": 0.931, "pixel_ap": 0.497, "aupro": 0.823}},
+                "by_type_intervals": {},
+            }
         ),
         "memory-bank": METRICS["knn1"].model_copy(
-            update={"pixel_auroc": 0.971, "pixel_ap": 0.505, "aupro": 0.827, "by_type": {"scratch": 0.901}}
+            update={
+                "pixel_auroc": 0.971,
+                "pixel_ap": 0.505,
+                "aupro": 0.827,
+                "by_type": {"scratch": {"auroc": 0.901}},
+            }
         ),
     }
     base = {"plan": IMAGE_PLAN, "profile": image_profile(), "metrics": metrics} | changes

@@ -94,8 +94,42 @@ def test_a_thousand_images_stay_small(images: Run) -> None:
     html = render(report, items, exhibits)
     shown = pick(items, report.threshold.value, exhibits.labels).ids
     assert 12 < len(shown) <= 36
-    assert len(Page(html).having("img")) == 3 * len(shown) + len(exhibits.samples)
+    tiles = [a for a in Page(html).having("a") if str(a.get("class")).startswith("tile ")]
+    assert len(shown) <= len(tiles) <= 36
+    assert len(Page(html).having("img")) == 3 * len(shown) + len(tiles) + len(exhibits.samples)
     assert len(html) < 2_000_000
+
+
+def test_contact_sheets_say_what_labels_say_and_lead_to_the_details(images: Run) -> None:
+    report, items, exhibits = images
+    page = Page(render(report, items, exhibits))
+    sheets = [a for a in page.having("div") if a.get("class") == "sheet"]
+    assert [s["id"] for s in page.having("section")][:2] == ["items", "details"]
+    assert len(sheets) == 4  # worst, borderline, missed, falsely raised
+    tiles = [a for a in page.having("a") if str(a.get("class")).startswith("tile ")]
+    assert {str(a["class"]) for a in tiles} <= {
+        f"tile {v}" for v in ("found", "missed", "false-alarm", "rightly-passed")
+    }
+    assert "tile missed" in {a["class"] for a in tiles}
+
+
+def test_outlines_are_drawn_over_pictures_and_dashed_where_in_doubt(images: Run) -> None:
+    page = Page(render(*images))
+    edges = [a for a in page.having("polygon") if str(a["class"]).startswith("edge")]
+    assert {a["points"] for a in edges} == {"0,0 250,0 0,333"}
+    assert {str(a["class"]) for a in edges} == {"edge", "edge unsure"}
+
+
+def test_types_their_mean_and_intervals_are_on_the_page(new_table_run: Callable[..., Run], images: Run) -> None:
+    text = Page(render(*new_table_run())).text
+    for said in ("Mean over types", "0.953 to 0.992", "0.926", "0.895 to 0.947", "0.588"):
+        assert said in text
+    report, items, exhibits = images
+    metrics = {name: m.model_copy(update={"without_mask": 3, "aupro_limit": 0.1}) for name, m in report.metrics.items()}
+    told = Page(render(report.model_copy(update={"metrics": metrics}), items, exhibits)).text
+    assert "3 anomalous images without a mask, or with one that marks nothing: left out of the pixel metrics." in told
+    assert "AUPRO: overlap with each defect up to 10 % false pixels." in told
+    assert "Mean over types" not in told  # there is but one
 
 
 def test_each_item_is_shown_once_and_referred_to_afterwards(new_table_run: Callable[..., Run]) -> None:
@@ -169,6 +203,13 @@ def test_intervals_are_explained_only_where_there_are_any(new_table_run: Callabl
 def test_regions_are_said_in_words(images: Run) -> None:
     text = Page(render(*images)).text
     assert "upper left, 120 × 90 px, 2 % of the image; peak 4.25; nearest normal patch in train/good/013.png" in text
+
+
+def test_an_item_near_the_threshold_is_called_unsure(new_report: Callable[..., flow.Report]) -> None:
+    item = flow.ScoredItem(id="37", score=3.3, p_value=0.01, flag=True, borderline=True)
+    assert "flagged unsure: near the threshold" in Page(render(new_report([item]), [item])).text
+    sure = item.model_copy(update={"borderline": False})
+    assert "unsure" not in Page(render(new_report([sure]), [sure])).text
 
 
 def test_hostile_text_is_only_ever_text(new_report: Callable[..., flow.Report]) -> None:

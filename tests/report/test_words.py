@@ -105,3 +105,14 @@ def test_region() -> None:
     region = flow.RegionEvidence(box=(60, 40, 180, 130), area=6144, peak=4.25, peak_at=(120, 80))
     assert words.region(region, (640, 480)) == "upper left, 120 × 90 px, 2 % of the image; peak 4.25"
     assert words.region(region, None) == "120 × 90 px at x 60, y 40; peak 4.25"
+
+
+def test_region_says_how_unusual_it_is_and_where_the_detector_is_unsure() -> None:
+    region = flow.RegionEvidence(
+        box=(60, 40, 180, 130), area=6144, peak=4.25, peak_at=(120, 80), p_value=0.0031, doubt=0.49
+    )
+    assert words.region(region, None) == "120 × 90 px at x 60, y 40; peak 4.25, p\u00a00.0031"
+    assert words.region(region.model_copy(update={"doubt": 0.5}), None) == (
+        "120 × 90 px at x 60, y 40; peak 4.25, p\u00a00.0031; "
+        "unsure: to one part of the detector this is rare, to another it is not"
+    )

@@ -42,6 +42,7 @@ def test_what_is_written_is_what_was_scored(tmp_path, monkeypatch, lines, known_
             score=value,
             p_value=(inside if included[k] else outside)[k],
             flag=bool(value > calibration.threshold.value),
+            borderline=bool(calibration.borderline(result.item)[k]),
             evidence=EVIDENCE if i == 2 else (),
             map="maps/ö.tiff" if i == 4 else None,
         )
@@ -52,7 +53,10 @@ def test_what_is_written_is_what_was_scored(tmp_path, monkeypatch, lines, known_
 
 
 def test_regions_are_read_back_too():
-    region = RegionEvidence(box=(0, 1, 2, 3), area=4, peak=1.5, peak_at=(1, 2))
+    corners = ((0.0, 1.5), (0.5, 1.0), (2.0, 2.5))
+    region = RegionEvidence(
+        box=(0, 1, 2, 3), polygon=corners, area=4, peak=1.5, peak_at=(1, 2), p_value=0.25, doubt=0.5
+    )
     item = ScoredItem(id="x", score=1, p_value=1, flag=False, evidence=(region,))
     text = f'{{"id":"x","score":1,"p_value":1,"flag":false,"evidence":{as_json((region,))}}}'
     assert ScoredItem.model_validate_json(text) == item

@@ -31,6 +31,7 @@ NAMES = [
     "guided-rows",
     "isolation-forest",
     "local-outlier-factor",
+    "mahalanobis",
     "masked-diffusion",
     "memory-bank",
     "neighbour-rows",

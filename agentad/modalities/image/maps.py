@@ -12,6 +12,7 @@ from PIL import Image
 from scipy import ndimage
 
 from agentad.errors import UnreadableData
+from agentad.modalities.image.polygons import Polygon, outer_polygon
 
 Floats = NDArray[np.floating[Any]]
 
@@ -32,6 +33,8 @@ class Region(NamedTuple):
     """Highest score inside."""
     at: tuple[int, int]
     """x, y of the peak."""
+    polygon: Polygon
+    """The outer border, in the box's coordinates; see `polygons`."""
 
 
 def upsample(patch_map: Floats, size: tuple[int, int]) -> NDArray[np.float32]:
@@ -39,25 +42,59 @@ def upsample(patch_map: Floats, size: tuple[int, int]) -> NDArray[np.float32]:
 
     Smoothed by `SMOOTHING`, then bilinear between patch centres. Constants stay what they are.
     """
-    smooth = ndimage.gaussian_filter(np.asarray(patch_map, dtype=np.float32), SMOOTHING, mode="nearest")
-    return np.asarray(Image.fromarray(smooth).resize(size, Image.Resampling.BILINEAR), dtype=np.float32)
+    grown = Image.fromarray(_smooth(patch_map)).resize(size, Image.Resampling.BILINEAR)
+    return np.asarray(grown, dtype=np.float32)
 
 
-def regions(scores: Floats, threshold: float) -> list[Region]:
-    """The connected regions (8 neighbours) of `scores` (H, W) above `threshold`, highest peak first, then largest."""
+def peaks(patch_maps: Floats) -> NDArray[np.float32]:
+    """The highest pixel score (n,) that `upsample` can make of each of `patch_maps` (n, h, w), whatever the size."""
+    return np.array([_smooth(patch_map).max() for patch_map in patch_maps], dtype=np.float32)
+
+
+def _smooth(patch_map: Floats) -> NDArray[np.float32]:
+    found: NDArray[np.float32] = ndimage.gaussian_filter(
+        np.asarray(patch_map, dtype=np.float32), SMOOTHING, mode="nearest"
+    )
+    return found
+
+
+def regions(scores: Floats, threshold: float, most: int | None = None) -> list[Region]:
+    """The connected regions (8 neighbours) of `scores` (H, W) above `threshold`, highest peak first, then largest.
+
+    At most `most` of them; only those are outlined.
+    """
     label, _ = ndimage.label(scores > threshold, structure=np.ones((3, 3), dtype=int))
-    found = [_region(scores, label, number, where) for number, where in enumerate(ndimage.find_objects(label), 1)]
-    found.sort(key=lambda r: (-r.peak, -r.area, r.box))
-    return [r for k, r in enumerate(found) if k == 0 or r.area >= SMALLEST_SHARE * scores.size]
+    found = [_Blob.of(scores, label, number, where) for number, where in enumerate(ndimage.find_objects(label), 1)]
+    found.sort(key=lambda b: (-b.peak, -b.area, b.box))
+    kept = [b for k, b in enumerate(found) if k == 0 or b.area >= SMALLEST_SHARE * scores.size]
+    return [Region(b.box, b.area, b.peak, b.at, b.polygon(label)) for b in kept[:most]]
 
 
-def _region(scores: Floats, label: NDArray[np.int32], number: int, where: tuple[slice, slice]) -> Region:
-    rows, columns = where
-    inside = label[where] == number
-    values = np.where(inside, scores[where], -np.inf)
-    y, x = np.unravel_index(int(values.argmax()), values.shape)
-    box = (columns.start, rows.start, columns.stop, rows.stop)
-    return Region(box, int(inside.sum()), float(values[y, x]), (int(x) + columns.start, int(y) + rows.start))
+class _Blob(NamedTuple):
+    """A region not outlined yet."""
+
+    number: int
+    where: tuple[slice, slice]
+    area: int
+    peak: float
+    at: tuple[int, int]
+
+    @classmethod
+    def of(cls, scores: Floats, label: NDArray[np.int32], number: int, where: tuple[slice, slice]) -> _Blob:
+        inside = label[where] == number
+        values = np.where(inside, scores[where], -np.inf)
+        y, x = np.unravel_index(int(values.argmax()), values.shape)
+        at = (int(x) + where[1].start, int(y) + where[0].start)
+        return cls(number, where, int(inside.sum()), float(values[y, x]), at)
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        rows, columns = self.where
+        return columns.start, rows.start, columns.stop, rows.stop
+
+    def polygon(self, label: NDArray[np.int32]) -> Polygon:
+        left, top, _, _ = self.box
+        return tuple((x + left, y + top) for x, y in outer_polygon(label[self.where] == self.number))
 
 
 def map_to_bytes(scores: Floats) -> bytes:

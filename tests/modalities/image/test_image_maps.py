@@ -4,7 +4,7 @@ from render import texture
 
 from agentad.errors import UnreadableData
 from agentad.modalities.image import png_bytes
-from agentad.modalities.image.maps import Region, map_from_bytes, map_to_bytes, regions, upsample
+from agentad.modalities.image.maps import map_from_bytes, map_to_bytes, peaks, regions, upsample
 
 
 def test_upsample_puts_a_peak_where_its_patch_lies() -> None:
@@ -35,10 +35,27 @@ def test_regions_highest_peak_first() -> None:
     scores[12, 33] = 3
     scores[60:62, 60:62] = 5
     scores[62:64, 62:64] = 4  # touches by a corner
-    assert regions(scores, 1) == [
-        Region((60, 60, 64, 64), 8, 5.0, (60, 60)),
-        Region((30, 10, 50, 20), 200, 3.0, (33, 12)),
+    found = regions(scores, 1)
+    assert [r[:4] for r in found] == [
+        ((60, 60, 64, 64), 8, 5.0, (60, 60)),
+        ((30, 10, 50, 20), 200, 3.0, (33, 12)),
     ]
+    assert regions(scores, 1, 1) == found[:1]
+    assert [box_of(r.polygon) for r in found] == [r.box for r in found]
+
+
+def box_of(polygon) -> tuple[float, ...]:
+    corners = np.array(polygon)
+    return (*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
+
+
+@pytest.mark.parametrize("size", [(200, 150), (97, 61), (20, 20), (1500, 1100)])
+def test_the_highest_pixel_is_never_above_the_peak(size: tuple[int, int]) -> None:
+    maps = np.random.default_rng(0).gamma(2, size=(4, 20, 20))
+    highest = np.array([upsample(patch_map, size).max() for patch_map in maps])
+    assert (highest <= peaks(maps) + 1e-6).all()
+    if min(size) > 1000:
+        assert np.allclose(highest, peaks(maps), rtol=0.01)
 
 
 def test_regions_above_and_not_at_the_threshold() -> None:
