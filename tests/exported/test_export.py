@@ -40,7 +40,11 @@ def test_an_export_says_what_the_detector_says(exported, spots, tmp_path):
         assert our["score"] == pytest.approx(their["score"], abs=1e-3 * spread(detector))
         assert (our["flag"], our["p_value"], our["map"]) == (their["flag"], their["p_value"], their["map"])
         for one, other in zip(our["evidence"], their["evidence"], strict=True):
-            assert (one["box"], one["neighbour"], one["p_value"]) == (other["box"], other["neighbour"], other["p_value"])
+            assert (one["box"], one["neighbour"], one["p_value"]) == (
+                other["box"],
+                other["neighbour"],
+                other["p_value"],
+            )
             assert one["doubt"] == pytest.approx(other["doubt"], abs=1e-3)
         map_of = [np.asarray(Image.open(tmp_path / side / our["map"])) for side in ("ours", "theirs")]
         np.testing.assert_allclose(*map_of, atol=1e-3 * spread(detector))

@@ -45,4 +45,6 @@ def test_the_graph_resizes_to_the_same_grey_levels_and_spreads_the_same_map(sess
 
 def test_in_torch_too():
     image = np.random.default_rng(0).integers(0, 256, (60, 31, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(resized(torch.from_numpy(image)[None], SIZE, SIZE)[0], as_encoders_do(image, SIZE, SIZE))
+    np.testing.assert_array_equal(
+        resized(torch.from_numpy(image)[None], SIZE, SIZE)[0], as_encoders_do(image, SIZE, SIZE)
+    )
