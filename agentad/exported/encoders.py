@@ -24,6 +24,8 @@ class NetworkGraph(nn.Module):
     def __init__(self, encoder: Any) -> None:
         super().__init__()
         self._encoder = encoder
+        # as parts of this module, weights are counted, and written once however many tiles use them
+        self.networks = nn.ModuleList(part for part in vars(encoder).values() if isinstance(part, nn.Module))
 
     def forward(self, image: Tensor) -> Tensor:
         """(1, H, W, 3) uint8 to (1, rows, columns, channels) float32."""

@@ -141,12 +141,12 @@ def write(module: nn.Module, path: Path) -> tuple[str, ...]:
     Raises:
         InputError: it is larger than an ONNX file can be.
     """
-    example = torch.zeros(1, 301, 203, 3, dtype=torch.uint8)
     size = sum(t.numel() * t.element_size() for t in [*module.parameters(), *module.buffers()])
     if size > LARGEST:
         raise InputError(
             f"{size / 1e9:.1f} GB of weights are more than the 2 GB that one ONNX file holds; fit with a smaller `size`"
         )
+    example = torch.zeros(1, 301, 203, 3, dtype=torch.uint8)
     names = tuple(module(example))
     sides = {axis: torch.export.Dim(name, min=1, max=LONGEST_SIDE) for axis, name in ((1, "height"), (2, "width"))}
     with _quiet():

@@ -49,7 +49,7 @@ class GraphEncoder:
             raise ValueError(f"the graph takes {inputs} and gives {sorted(kinds)}")
         planes = self.encode([np.zeros((48, 64, 3), np.uint8)])
         _, self._rows, self._columns, self.channels = planes.shape
-        self.says: NDArray[np.bool_] = np.isfinite(planes).all(axis=(0, 1, 2))
+        self.says: NDArray[np.bool_] = np.isfinite(planes.reshape(-1, self.channels).sum(axis=0))
         """(planes,) which of them it gives."""
 
     @property

@@ -10,6 +10,8 @@ from agentad.detectors.bank_diffusion import BankDiffusion
 from agentad.detectors.conformal import Calibration
 from agentad.detectors.feature_diffusion import FeatureDiffusion
 from agentad.detectors.memory_bank import MemoryBank
+from agentad.errors import InputError
+from agentad.exported import graph
 from agentad.exported.detectors import graph_of_detector
 from agentad.exported.encoders import encoder_in_float32, graph_of_encoder
 from agentad.exported.graph import Alarm, rounded_down
@@ -37,11 +39,11 @@ def features(n, seed=0):
 def test_a_detector_as_a_graph_scores_the_same(name, detector):
     train = features(8)
     detector.fit(train)
-    graph = graph_of_detector(name, detector).eval()
+    module = graph_of_detector(name, detector).eval()
     for item in [*features(3, seed=1), train[0]]:
         expected = detector.score(item[None])
         with torch.no_grad():
-            found = graph(torch.from_numpy(item[None]).float())
+            found = module(torch.from_numpy(item[None]).float())
         scale = float(np.std(detector.held_out.local))
         np.testing.assert_allclose(found["score"], expected.item, atol=1e-4 * scale)
         np.testing.assert_allclose(found["patch_map"], expected.local[0], atol=1e-4 * scale)
@@ -137,6 +139,25 @@ def test_alarms_where_all_scores_are_alike():
     calibration = Calibration(np.full(20, 0.3), 0.05, known_normal=False)
     found = [[float(x) for x in Alarm(calibration)(torch.tensor([s]))] for s in (0.1, 0.5)]
     assert found == [[pytest.approx(1.0), 0.0], [pytest.approx(1e-12), 1.0]]
+
+
+def test_what_an_onnx_file_cannot_hold_is_not_begun(monkeypatch, tmp_path):
+    monkeypatch.setattr(graph, "LARGEST", 1000)
+    module = graph_of_detector("memory-bank", MemoryBank(size=80).fit(features(8)))
+    with pytest.raises(InputError) as error:
+        graph.write(module, tmp_path / "too-large.onnx")
+    assert str(error.value) == (
+        "0.0 GB of weights are more than the 2 GB that one ONNX file holds; fit with a smaller `size`"
+    )
+
+
+@pytest.mark.usefixtures("tiny_weights_here")
+def test_the_weights_of_a_network_are_counted_once():
+    one, four = (
+        sum(p.numel() for p in graph_of_encoder(DinoPatches(blocks="1,3", size=56, tiles=tiles)).parameters())
+        for tiles in (1, 2)
+    )
+    assert 0 < one == four
 
 
 def test_rounding_down_never_rounds_up():
