@@ -16,7 +16,7 @@ TABLE_NEIGHBOURS = 5
 
 _PREFERRED: dict[tuple[str, str], tuple[str, ...]] = {
     ("table", "encoder"): ("table-encoder",),
-    ("image", "encoder"): ("dinov2-small", "patch-filters"),
+    ("image", "encoder"): ("dinov2-small", "efficientnet-lite0", "patch-filters"),
     ("table", "normal"): ("closed-form-diffusion", "empirical-denoiser", "memory-bank", "self-cleaning"),
     ("table", "contaminated"): ("robust-fusion", "self-cleaning", "memory-bank", "isolation-forest"),
     ("image", "normal"): ("bank-diffusion", "feature-diffusion", "memory-bank"),
@@ -87,6 +87,10 @@ def choose(kind: Kind, situation: Situation, training: Training) -> Step:
         raise Infeasible(
             f"no {kind} for {situation.items} is left without {', '.join(situation.excluded)}; allow one of them"
         )
+    if kind == "encoder":  # of the many that other weights would make possible, the usual ones are enough
+        named = _order(kind, situation, training)
+        known = [reason for card, reason in zip(offered, reasons, strict=True) if card.name in named]
+        reasons = known or reasons
     without = f" (excluded: {', '.join(situation.excluded)})" if situation.excluded else ""
     raise Infeasible(
         f"no {kind} can be used on {situation.profile.root}{without}: {'; '.join(filter(None, reasons))}; "
@@ -179,7 +183,12 @@ def _about_training(situation: Situation, training: Training, quote: str | None)
 
 
 def _about_weights(situation: Situation, training: Training) -> list[str]:
-    missing = [card for card in situation.offered("encoder") if not situation.has_weights(card)]
+    missing = []
+    for card in _ranked("encoder", situation, training):
+        if situation.unmet(card, training) is None:
+            break  # this one is chosen: those that would have been better come before it
+        if not situation.has_weights(card):
+            missing.append(card)
     return [
         f"{situation.unmet(card, training)}: a simpler encoder stands in. "
         f"`agentad models pull {card.requires.weights}` gets them."

@@ -109,10 +109,9 @@ def make(step: Step, cards: Mapping[str, ToolCard] | None = None) -> Any:
 def encode_sample(plan: Plan, data: Any, train: Indices, progress: Progress = silent) -> tuple[Any, Indices, Floats]:
     """Fit the encoder and encode what detectors are fitted on: a sample of `train`, at most the road's `FIT_ITEMS`."""
     way = road(plan.modality)
-    sample = train
-    if len(train) > way.FIT_ITEMS:
-        sample = np.sort(np.random.default_rng(plan.seed).choice(train, way.FIT_ITEMS, replace=False))
+    sample = _drawn(train, way.FIT_ITEMS, plan.seed)
     encoder = way.fit_encoder(make(plan.encoder), data, sample)
+    sample = _drawn(sample, way.most(encoder), plan.seed)
     parts: list[Floats] = []
     done = 0
     for batch in way.batches(encoder, data, sample):
@@ -120,6 +119,13 @@ def encode_sample(plan: Plan, data: Any, train: Indices, progress: Progress = si
         done += len(batch.index)
         progress("encoding", done, len(sample))
     return encoder, sample, np.concatenate(parts)
+
+
+def _drawn(index: Indices, most: int, seed: int) -> Indices:
+    """At most `most` of `index`, in order."""
+    if len(index) <= most:
+        return index
+    return np.sort(np.random.default_rng(seed).choice(index, most, replace=False))
 
 
 def fit(plan: Plan, step: Step, encoder: Any, x: Floats, items: Items) -> FittedDetector:

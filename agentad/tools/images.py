@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 MODALITY: Modality = "image"
 FIT_ITEMS = 2_000
+FIT_BYTES = 5 << 28
+"""Most bytes of features a detector is fitted on, 1.25 GiB: images in many tiles make fewer of them enough."""
 BATCH = 8
+BATCH_PIXELS = 1 << 24
+"""Images beyond these are read one by one."""
 REGIONS = 3
 """Regions reported per image, highest peak first."""
 
@@ -38,17 +42,35 @@ def fit_encoder(encoder: PatchEncoder, data: ImageData, index: Indices) -> Patch
     return encoder.shaped(aspect=float(np.median(widths / heights)), pixels=float(np.median(widths * heights)))
 
 
+def most(encoder: PatchEncoder) -> int:
+    """Images whose features fit into `FIT_BYTES` as float16, at least two."""
+    rows, columns = encoder.grid
+    return max(2, FIT_BYTES // (2 * rows * columns * encoder.channels))
+
+
 def blank(encoder: PatchEncoder) -> Floats:
     """(1, rows, columns, channels) zeros."""
     return np.zeros((1, *encoder.grid, encoder.channels), np.float32)
 
 
 def batches(encoder: PatchEncoder, data: ImageData, index: Indices) -> Iterator[Batch]:
-    """A few images at a time."""
-    for start in range(0, len(index), BATCH):
-        part = index[start : start + BATCH]
+    """A few images at a time, large ones one by one."""
+    for part in _parts(data, index):
         raw = [data.read(int(i)) for i in part]
         yield Batch(part, raw, encoder.encode(raw))
+
+
+def _parts(data: ImageData, index: Indices) -> Iterator[Indices]:
+    """`index` in stretches of at most `BATCH` images and `BATCH_PIXELS` pixels, or one image."""
+    start, pixels = 0, 0
+    for at, i in enumerate(index):
+        width, height = data.size(int(i))
+        if at > start and (at - start == BATCH or pixels + width * height > BATCH_PIXELS):
+            yield index[start:at]
+            start, pixels = at, 0
+        pixels += width * height
+    if start < len(index):
+        yield index[start:]
 
 
 def save_encoder(encoder: PatchEncoder, folder: Path) -> None:

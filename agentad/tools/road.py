@@ -71,6 +71,10 @@ class Road(Protocol):
         """The encoder, fitted on the items at `index` where it has to be."""
         ...
 
+    def most(self, encoder: Any) -> int:
+        """Most items whose encoded form fits into the memory meant for a fit."""
+        ...
+
     def blank(self, encoder: Any) -> Floats:
         """One encoded item of zeros (1, …), for trying out a detector."""
         ...

@@ -41,6 +41,11 @@ def fit_encoder(encoder: TableEncoder, data: TableData, index: Indices) -> Table
     return encoder.fit(data.take(index), data.profile)
 
 
+def most(encoder: TableEncoder) -> int:
+    """Rows are small: no fewer than `FIT_ITEMS`."""
+    return FIT_ITEMS
+
+
 def blank(encoder: TableEncoder) -> Floats:
     """(1, d) zeros."""
     return np.zeros((1, len(encoder.columns)), np.float32)

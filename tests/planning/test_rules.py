@@ -87,7 +87,16 @@ def test_missing_weights_are_said_aloud(cards, asked, images):
         "dinov2-small needs the pretrained weights dinov2-small, and they are not on this machine: a simpler "
         "encoder stands "
         "in. `agentad models pull dinov2-small` gets them.",
+        "efficientnet-lite0 needs the pretrained weights efficientnet-lite0, and they are not on this machine: a "
+        "simpler encoder stands in. `agentad models pull efficientnet-lite0` gets them.",
     )
+
+
+def test_the_small_network_stands_in_and_other_weights_are_not_spoken_of(cards, asked, images):
+    plan = RulePlanner(available=["efficientnet-lite0"]).plan(asked("1 % false alarms"), images(normal=200), cards)
+    assert plan.encoder.tool == "efficientnet-lite0"
+    assert len(plan.assumptions) == 1
+    assert plan.assumptions[0].startswith("dinov2-small needs the pretrained weights dinov2-small")
 
 
 @pytest.mark.parametrize(
@@ -221,7 +230,8 @@ def test_excluding_every_usable_encoder_is_infeasible(cards, asked, images):
         RulePlanner(available=()).plan(asked(exclude=("patch-filters",)), images(normal=200), cards)
     assert str(caught.value) == (
         "no encoder can be used on /data/parts (excluded: patch-filters): dinov2-small needs the pretrained weights "
-        "dinov2-small, and they are not on this machine; add images to learn from, or allow another tool"
+        "dinov2-small, and they are not on this machine; efficientnet-lite0 needs the pretrained weights "
+        "efficientnet-lite0, and they are not on this machine; add images to learn from, or allow another tool"
     )
 
 
@@ -230,6 +240,7 @@ def test_too_few_items_are_infeasible(cards, asked, images):
         RulePlanner().plan(asked(), images(normal=1, anomalous=7), cards)
     assert str(caught.value) == (
         "no encoder can be used on /data/parts: dinov2-small needs at least 2 images to learn from, and there is 1; "
+        "efficientnet-lite0 needs at least 2 images to learn from, and there is 1; "
         "patch-filters needs at least 2 images to learn from, and there is 1; add images to learn from, or allow "
         "another tool"
     )
