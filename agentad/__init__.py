@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from agentad.api import detect, load, plan, profile, run, run_plan
+    from agentad.api import detect, export, load, plan, profile, run, run_plan
     from agentad.errors import AgentadError
     from agentad.flow import DataProfile, Plan, Report, Request, ScoredItem
 
@@ -23,6 +23,7 @@ _HOME = {
     "Request": "agentad.flow",
     "ScoredItem": "agentad.flow",
     "detect": "agentad.api",
+    "export": "agentad.api",
     "load": "agentad.api",
     "plan": "agentad.api",
     "profile": "agentad.api",
@@ -38,6 +39,7 @@ __all__ = [
     "Request",
     "ScoredItem",
     "detect",
+    "export",
     "load",
     "plan",
     "profile",

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from agentad.errors import AgentadError, InputError
+from agentad.exported.load import MANIFEST as EXPORT_MANIFEST
+from agentad.exported.load import is_export
+from agentad.exported.load import load as load_export
 from agentad.flow import Asked, DataProfile, Plan, Report, Request, ScoredItem, Skipped, Threshold
 from agentad.graph import follow
 from agentad.modalities.shown import shown
@@ -175,6 +178,7 @@ class LoadedDetector:
 
     fitted: tool.FittedDetector = field(repr=False)
     path: Path
+    manifest: str = tool.MANIFEST
 
     @property
     def plan(self) -> Plan:
@@ -205,15 +209,60 @@ class LoadedDetector:
 
 
 def load(path: PathLike) -> LoadedDetector:
-    """The detector in the folder `path`, or of the run called or at `path`.
+    """The detector or export in the folder `path`, or of the run called or at `path`.
 
     Raises:
         DetectorRefused: damaged, or made by a version this one does not understand.
     """
     folder = Path(path)
+    if is_export(folder):
+        return LoadedDetector(load_export(folder), folder, EXPORT_MANIFEST)
     if not os.path.lexists(folder / tool.MANIFEST):
         folder = find_run(str(path)).path / "fit" / "detector"
     return LoadedDetector(tool.load(folder), folder)
+
+
+def export(
+    detector: PathLike, folder: PathLike, *, to: str = "onnx", data: PathLike | None = None, progress: Progress = silent
+) -> dict[str, Any]:
+    """Write an image detector as one ONNX graph, from pixels to flag and map, checked against the detector itself.
+
+    Args:
+        detector: a detector folder, a run folder, or the name of a run.
+        folder: where; replaced if it holds an earlier export.
+        to: `onnx`.
+        data: real images to compare on; by default those the run was made from.
+        progress: called with (what, done, total).
+
+    Returns:
+        The export's manifest, `export.json`.
+
+    Raises:
+        InputError: this detector cannot be exported, or there are no images to compare on.
+        AgentadError: the export scores differently from the detector; nothing is written.
+    """
+    if to != "onnx":
+        raise InputError(f"cannot export to {shown(to)}: give onnx")
+    loaded = load(detector)
+    if is_export(loaded.path):
+        raise InputError(f"{shown(loaded.path)}: this is an export already; give the detector it was made from")
+    from agentad.exported.export import export, refuse
+
+    refuse(loaded.fitted, loaded.path)
+    opened = loaded._look(_images_of(detector) if data is None else data)
+    return export(loaded.fitted, loaded.path, _path(folder), opened, progress)
+
+
+def _images_of(detector: PathLike) -> str:
+    """The data that a run was made from."""
+    wanted = "give real images to compare the export on with --data"
+    try:
+        data = find_run(str(detector)).request().request.data
+    except InputError as error:
+        raise InputError(f"{shown(detector)}: not a run, so its images are not known; {wanted}") from error
+    if not Path(data).exists():
+        raise InputError(f"{shown(data)}: the run's images are not there any more; {wanted}")
+    return data
 
 
 @dataclass(frozen=True)
@@ -238,7 +287,7 @@ def detect(
     """Score new data with a finished detector; `scores.jsonl`, and maps for images, are written to `out`.
 
     Args:
-        detector: a detector folder, a run folder, or the name of a run.
+        detector: a detector folder, an export, a run folder, or the name of a run.
         data: file or folder.
         out: folder to write, replaced if it holds an earlier detection; by default one beside the runs.
         progress: called with (what, done, total).
@@ -269,7 +318,7 @@ def _is_detection(folder: Path) -> bool:
 
 
 def _detection_name(loaded: LoadedDetector, data: Path) -> str:
-    manifest = (loaded.path / tool.MANIFEST).read_text(encoding="utf-8")
+    manifest = (loaded.path / loaded.manifest).read_text(encoding="utf-8")
     return run_id(data, manifest, stat_fingerprint(data))
 
 

@@ -99,10 +99,19 @@ class NetworkPatches(ABC):
         step = _GPU_BATCH if self._device.type == "cuda" and self._grid.tiles == 1 else 1
         with torch.inference_mode(), torch_threads():
             for start in range(0, len(images), step):
-                pixels = torch.stack([resized(image, *self._grid.pixels) for image in images[start : start + step]])
-                levels = [functional.normalize(level, dim=-1) for level in self._whole(pixels)]
-                found[start : start + step] = torch.cat(levels, dim=-1).half().cpu().numpy()
+                pixels = torch.stack([resized(image, *self.pixels) for image in images[start : start + step]])
+                found[start : start + step] = self.features(pixels).numpy()
         return found
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """(height, width) that images are resized to."""
+        return self._grid.pixels
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """(b, rows, columns, channels) float16 features of resized images (b, 3, height, width) uint8."""
+        levels = [functional.normalize(level, dim=-1) for level in self._whole(pixels)]
+        return torch.cat(levels, dim=-1).half().cpu()
 
     def save(self, folder: Path) -> None:
         """Write the weights that are used, their origin, the settings and the shape of the grid."""

@@ -50,12 +50,12 @@ def read_graph(content: bytes) -> Graph:
     Raises:
         UnreadableData: the bytes are not an ONNX file, or are cut short.
     """
-    graphs = [value for number, value in _fields(memoryview(content)) if number == 7 and isinstance(value, memoryview)]
+    graphs = [value for number, value in fields(memoryview(content)) if number == 7 and isinstance(value, memoryview)]
     if not graphs:
         raise UnreadableData("ONNX file: it holds no graph; the file is empty, cut short or not ONNX")
     nodes: list[Node] = []
     weights: dict[str, NDArray[np.float32]] = {}
-    for number, value in _fields(graphs[0]):
+    for number, value in fields(graphs[0]):
         if number == 1:
             nodes.append(_node(_message(value)))
         elif number == 5:
@@ -64,19 +64,19 @@ def read_graph(content: bytes) -> Graph:
 
 
 def _node(content: memoryview) -> Node:
-    fields = list(_fields(content))
-    inputs = tuple(_text(value) for number, value in fields if number == 1)
-    return Node(name=_last_text(fields, 3), op=_last_text(fields, 4), inputs=inputs)
+    found = list(fields(content))
+    inputs = tuple(_text(value) for number, value in found if number == 1)
+    return Node(name=_last_text(found, 3), op=_last_text(found, 4), inputs=inputs)
 
 
 def _weight(content: memoryview) -> dict[str, NDArray[np.float32]]:
     """{name: array} of one TensorProto; empty for other types than float32, which hold shapes and indices."""
-    fields = list(_fields(content))
-    name = _last_text(fields, 8)
-    if (2, _FLOAT32) not in fields:
+    found = list(fields(content))
+    name = _last_text(found, 8)
+    if (2, _FLOAT32) not in found:
         return {}
-    shape = [size for number, value in fields if number == 1 for size in _integers(value)]
-    raw = next((value for number, value in fields if number == 9), memoryview(b""))
+    shape = [size for number, value in found if number == 1 for size in _integers(value)]
+    raw = next((value for number, value in found if number == 9), memoryview(b""))
     if not isinstance(raw, memoryview) or len(raw) != 4 * math.prod(shape):
         raise UnreadableData(
             f"ONNX file: weight {name!r} of shape {shape} does not hold {math.prod(shape)} float32 values"
@@ -84,7 +84,7 @@ def _weight(content: memoryview) -> dict[str, NDArray[np.float32]]:
     return {name: np.frombuffer(raw, "<f4").reshape(shape)}
 
 
-def _fields(content: memoryview) -> Iterator[tuple[int, Field]]:
+def fields(content: memoryview) -> Iterator[tuple[int, Field]]:
     """(field number, value) of one message: an int for varints, a view of the bytes for everything else."""
     at = 0
     while at < len(content):
@@ -148,6 +148,6 @@ def _text(value: Field) -> str:
         raise UnreadableData(f"ONNX file: a name is not UTF-8 ({error}); the file is damaged") from error
 
 
-def _last_text(fields: list[tuple[int, Field]], number: int) -> str:
+def _last_text(found: list[tuple[int, Field]], number: int) -> str:
     """The text field `number`, empty when absent; protobuf says the last one counts."""
-    return next((_text(value) for field, value in reversed(fields) if field == number), "")
+    return next((_text(value) for field, value in reversed(found) if field == number), "")

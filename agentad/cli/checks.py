@@ -19,6 +19,7 @@ EXTRAS = {
     "openai": ("langchain_openai", "planning with OpenAI models or any OpenAI-compatible server"),
     "anthropic": ("langchain_anthropic", "planning with Anthropic models"),
     "ollama": ("langchain_ollama", "planning with a local Ollama server"),
+    "export": ("onnxscript", "exporting image detectors to ONNX"),
 }
 
 

@@ -1,9 +1,10 @@
-"""`detect`."""
+"""`detect` and `export`."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,8 +12,14 @@ from agentad.cli import output
 from agentad.cli.options import Data, Json
 
 
+class Format(StrEnum):
+    """What a detector can be exported to."""
+
+    onnx = "onnx"
+
+
 def detect(
-    detector: Annotated[str, typer.Argument(help="A run's name, a run folder, or a detector folder.")],
+    detector: Annotated[str, typer.Argument(help="A run's name, a run folder, a detector folder, or an export.")],
     data: Data,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for scores.jsonl and maps.")] = None,
     as_json: Json = False,
@@ -31,3 +38,42 @@ def detect(
     if found.skipped:
         output.line(f"{found.n_skipped} skipped: {found.skipped[0].path} ({found.skipped[0].reason})")
     output.line(f"Scores: {found.scores}")
+
+
+def export(
+    detector: Annotated[str, typer.Argument(help="A run's name, a run folder, or a detector folder.")],
+    folder: Annotated[Path, typer.Argument(help="Where the export is written.", show_default=False)],
+    to: Annotated[Format, typer.Option("--to", help="The format.")] = Format.onnx,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Real images to compare on; by default those of the run.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write an image detector as one graph, checked against the detector on real images."""
+    from agentad import api
+
+    with output.progress() as progress:
+        found = api.export(detector, folder, to=to.value, data=data, progress=progress)
+    if as_json:
+        output.document(found)
+        return
+    for text in _parity_lines(found["parity"]):
+        output.line(text)
+    for note in found["weights"]:
+        output.line(f"Weights: {note.get('name')}, {note.get('licence')}")
+    output.line(f"Export: {folder}")
+
+
+def _parity_lines(parity: dict[str, Any]) -> list[str]:
+    lines = [
+        f"Compared on {parity['images']} images with {parity['reference']}: scores differ by at most "
+        f"{parity['largest_difference']:.1g} of their spread."
+    ]
+    if "as_fitted" in parity:
+        kept = parity["as_fitted"]
+        lines.append(
+            f"With {kept['reference']}: by at most {kept['largest_difference']:.1g}, by {kept['mean_difference']:.1g} "
+            f"on average; {kept['flags_that_differ']} of {parity['images']} flags differ. That is the rounding of the "
+            "network's arithmetic; fit with --set encoder.params.dtype=float32 to have the export's scores here too."
+        )
+    return lines

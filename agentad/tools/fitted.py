@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,12 @@ def save(fitted: FittedDetector, folder: Path, *, beside: Path | None = None) ->
             publish(path, folder / "encoder" / path.name)
     state = fitted.scorer.state()
     save_state(folder / "scorer", state.arrays, state.settings)
+    save_calibration(fitted, folder)
+    write_manifest(fitted, folder)
+
+
+def save_calibration(fitted: FittedDetector, folder: Path) -> None:
+    """Write what `with_calibration` reads."""
     settings = {
         "known_normal": fitted.plan.training == "normal",
         "target_far": fitted.threshold.target_far,
@@ -165,14 +172,18 @@ def save(fitted: FittedDetector, folder: Path, *, beside: Path | None = None) ->
     }
     arrays: dict[str, NDArray[Any]] = {"scores": fitted.calibration.scores}
     save_state(folder / "calibration", arrays if fitted.peaks is None else arrays | {"peaks": fitted.peaks}, settings)
+
+
+def write_manifest(fitted: FittedDetector, folder: Path, name: str = MANIFEST, **more: Any) -> None:
+    """Write what is known of the detector, and the SHA-256 of every other file in its folder."""
     document = {
         "format": FORMAT,
         "agentad": __version__,
         "plan": fitted.plan.model_dump(mode="json"),
         "threshold": fitted.threshold.model_dump(mode="json"),
-        "files": _digests(folder),
+        "files": {own: _sha256(path) for own, path in _files(folder, name).items()},
     }
-    write_json(folder / MANIFEST, document)
+    write_json(folder / name, more | document)
 
 
 def load(folder: Path) -> FittedDetector:
@@ -182,20 +193,23 @@ def load(folder: Path) -> FittedDetector:
         DetectorRefused: not a detector, damaged, or made by a version this one does not understand.
         MissingExtra: it needs an optional package that is not installed.
     """
-    document = _manifest(folder)
-    try:
+    document = read_manifest(folder)
+    with understood(folder):
         plan = Plan.model_validate(document["plan"])
         cards = load_cards()
         encoder_type, scorer_type = (resolve(cards[step.tool]) for step in (plan.encoder, plan.detector))
         encoder = road(plan.modality).load_encoder(encoder_type, folder / "encoder")
         scorer = scorer_type.restore(State(*load_state(folder / "scorer")))
-        arrays, settings = load_state(folder / "calibration")
-        calibration = Calibration(
-            _sample(arrays["scores"]), settings["target_far"], known_normal=settings["known_normal"]
-        )
-        level, ids = float(settings["local_level"]), tuple(map(str, settings["train_ids"]))
-        peaks = np.sort(_sample(arrays["peaks"])) if "peaks" in arrays else None
+        fitted = with_calibration(plan, encoder, scorer, folder)
         _try_out(scorer, road(plan.modality).blank(encoder))
+    return fitted
+
+
+@contextmanager
+def understood(folder: Path) -> Iterator[None]:
+    """Turn what damaged arrays and settings raise into `DetectorRefused`."""
+    try:
+        yield
     except MissingExtra:  # nothing is wrong with the detector
         raise
     except _DAMAGE as error:
@@ -204,6 +218,14 @@ def load(folder: Path) -> FittedDetector:
             f"{folder}: agentad {__version__} does not understand this detector ({reason}); load it with the version "
             "that wrote it, or fit again"
         ) from error
+
+
+def with_calibration(plan: Plan, encoder: Any, scorer: Detector, folder: Path) -> FittedDetector:
+    """The detector made of these parts and the calibration in `folder`. Raises what damaged files make it raise."""
+    arrays, settings = load_state(folder / "calibration")
+    calibration = Calibration(_sample(arrays["scores"]), settings["target_far"], known_normal=settings["known_normal"])
+    level, ids = float(settings["local_level"]), tuple(map(str, settings["train_ids"]))
+    peaks = np.sort(_sample(arrays["peaks"])) if "peaks" in arrays else None
     return FittedDetector(plan, encoder, scorer, calibration, level, ids, peaks)
 
 
@@ -226,13 +248,18 @@ def read_threshold(folder: Path) -> Threshold:
     return Threshold.model_validate(read_json(folder / MANIFEST)["threshold"])
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
+def read_manifest(folder: Path, name: str = MANIFEST) -> dict[str, Any]:
+    """What `write_manifest` wrote, once every file is found to be as it was then.
+
+    Raises:
+        DetectorRefused: a file is absent, changed or new, or the format is another.
+    """
+    path = folder / name
     try:
         document = read_json(path)
     except (OSError, ValueError) as error:
         raise DetectorRefused(
-            f"{folder}: not a detector folder (no readable {MANIFEST}); give a run or its detector"
+            f"{folder}: not a detector folder (no readable {name}); give a run or its detector"
         ) from error
     version = document.get("format") if isinstance(document, dict) else None
     if version != FORMAT:
@@ -240,7 +267,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
             f"{path}: format {version!r}, but agentad {__version__} reads format {FORMAT}; load it with the version "
             "that wrote it, or fit again"
         )
-    listed, found = document.get("files"), _files(folder)
+    listed, found = document.get("files"), _files(folder, name)
     expected = listed if isinstance(listed, dict) else {}
     # names first: a file that does not belong may be of any size
     wrong = sorted({*expected} ^ {*found}) or [n for n, path in found.items() if expected[n] != _sha256(path)]
@@ -251,14 +278,10 @@ def _manifest(folder: Path) -> dict[str, Any]:
     return dict(document)
 
 
-def _files(folder: Path) -> dict[str, Path]:
+def _files(folder: Path, manifest: str) -> dict[str, Path]:
     """Every file but the manifest, by its name below the folder. Links are none: what they lead to is not ours."""
     files = sorted(path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
-    return {path.relative_to(folder).as_posix(): path for path in files if path != folder / MANIFEST}
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    return {name: _sha256(path) for name, path in _files(folder).items()}
+    return {path.relative_to(folder).as_posix(): path for path in files if path != folder / manifest}
 
 
 def _sha256(path: Path) -> str:
