@@ -13,6 +13,7 @@ from agentad.errors import DetectorRefused
 _CLASSES = {
     "patch-filters": "agentad.backbones.filters:PatchFilters",
     "efficientnet-lite0": "agentad.backbones.lite:LitePatches",
+    "dinov2-lite": "agentad.backbones.pair:PairPatches",
     "dinov2-small": "agentad.backbones.dino:DinoPatches",
     "dinov2-base": "agentad.backbones.dino:DinoBasePatches",
     "dinov2-large": "agentad.backbones.dino:DinoLargePatches",

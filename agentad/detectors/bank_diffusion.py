@@ -1,16 +1,19 @@
 """The memory bank and feature diffusion on the same whitened features, added up on one calibrated scale.
 
-Notation, for a patch x:
+Notation, for a patch x and the normals nearest to it, each of which was judged by the others when it was held out:
 
-    d(x)   distance to the nearest remembered normal, in units of the 95th percentile of held-out normals
-    r(x)   length of the denoising step, in the same kind of units
-    e(x)   what r was for the normals nearest to x, when they were held out
-    s(x)   d + weight (r − e), then shifted and scaled so that held-out normals have median 0 and 95th percentile 1
+    d(x)   distance to the nearest remembered normal
+    u(x)   what d was for these normals
+    r(x)   length of the denoising step, given the patches around x
+    e(x)   what r was for these normals
+    s(x)   (d − local u) + weight (r − e), each in units of the 95th percentile over held-out normals, then shifted and
+           scaled so that held-out normals have median 0 and 95th percentile 1
 
-Where d and r − e disagree about how rare a patch is (`rarity`), the detector is in doubt.
+Where normal patches are varied, such as on edges and prints, they lie far from each other and are moved far: d and r
+alone find the object, not the defect. What is usual among the neighbours takes most of that away. The bank remembers
+nearly all patches: of a small object, a random subset leaves out what would have been the match.
 
-The denoising step is longer on intricate normal parts than on plain background: r alone finds the object, not the
-defect. Its excess over its normal neighbours does not have that fault, and sees what the distance misses.
+Where the two summands disagree about how rare a patch is (`rarity`), the detector is in doubt.
 """
 
 from __future__ import annotations
@@ -51,16 +54,18 @@ class Scale:
 
 
 class BankDiffusion:
-    """Distance to the nearest normals, plus the denoising step's excess over theirs; 1 is a held-out 95th percentile.
+    """Excess of distance and of the denoising step over that of the nearest normals; 1 is a held-out 95th percentile.
 
     Args:
-        size: entries of the memory bank at most, half of them rare ones.
+        size: entries of the memory bank at most.
+        local: how much of the distance that is usual among the neighbours is taken off, 0 to 1.
         weight: how much diffusion counts beside the distance.
         components: directions of the features that both parts see.
         power: how much rare directions are amplified, 0 (not at all) to 0.5 (whitened).
         sigma: noise level of the diffusion score, in units of the features' standard deviation.
         steps: training steps of each of the denoisers.
         folds: number of denoisers.
+        context: leading directions of the surrounding patches that the denoisers are told.
         pool: an image's score is the mean of this many highest patches.
     """
 
@@ -71,27 +76,31 @@ class BankDiffusion:
     def __init__(
         self,
         *,
-        size: int = 8000,
+        size: int = 200_000,
         components: int = 160,
-        power: float = 0.15,
-        weight: float = 0.3,
-        sigma: float = 1.0,
+        power: float = 0.2,
+        local: float = 0.5,
+        weight: float = 0.5,
+        sigma: float = 0.2,
         steps: int = 400,
-        folds: int = 3,
+        folds: int = 2,
+        context: int = 32,
         pool: int = 4,
     ) -> None:
         self.size = size
         self.components = components
         self.power = power
+        self.local = local
         self.weight = weight
         self.sigma = sigma
         self.steps = steps
         self.folds = folds
+        self.context = context
         self.pool = pool
         self._diffusion = FeatureDiffusion(
-            components=components, power=power, sigma=sigma, steps=steps, folds=folds, pool=pool
+            components=components, power=power, sigma=sigma, steps=steps, folds=folds, context=context, pool=pool
         )
-        self._bank = MemoryBank(size=size, rare=0.5, pool=pool)
+        self._bank = MemoryBank(size=size, pool=pool)
 
     def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0) -> Self:
         """Learn both parts from patches `x` (n, h, w, c).
@@ -104,7 +113,7 @@ class BankDiffusion:
         cells = self._diffusion.whitening.apply(x)
         self._bank.fit(cells, groups=groups, seed=seed)
         steps, distances = _local(self._diffusion.held_out), _local(self._bank.held_out)
-        self._usual = self._bank.at_entries(steps)
+        self._usual = np.stack([self._bank.at_entries(part) for part in (distances, steps)])
         self._units = np.array([np.quantile(distances, 0.95), np.quantile(steps, 0.95)]) + 1e-12
         parts = self._parts(steps, *self._bank.search(cells, EXAMPLES, groups=groups))
         self._rarities = tuple(Rarity.of(part) for part in parts)
@@ -130,7 +139,7 @@ class BankDiffusion:
         arrays |= {"usual": self._usual, "units": self._units}
         arrays["scale"] = np.array([self._scale.centre, self._scale.spread])
         arrays["rarities"] = np.array([rarity.levels for rarity in self._rarities])
-        names = ("size", "components", "power", "weight", "sigma", "steps", "folds", "pool")
+        names = ("size", "components", "power", "local", "weight", "sigma", "steps", "folds", "context", "pool")
         return State(arrays, {name: getattr(self, name) for name in names})
 
     @classmethod
@@ -145,11 +154,11 @@ class BankDiffusion:
         return detector
 
     def _parts(self, steps: Floats, distance: Floats, entry: Ints) -> tuple[Floats, Floats]:
-        """The parts d and r − e, from denoising steps (n, h, w) and the neighbours (n, h, w, k) of each patch."""
+        """Both summands, d − local u and r − e, from denoising steps (n, h, w) and the neighbours (n, h, w, k) of each patch."""
         missing = entry < 0  # fewer neighbours than asked for: the others speak for them
-        usual = np.where(missing, np.nan, self._usual[entry])
-        excess = steps - np.nanmean(usual, axis=-1)
-        return distance[..., 0] / self._units[0], excess / self._units[1]
+        distances, lengths = (np.nanmean(np.where(missing, np.nan, usual[entry]), axis=-1) for usual in self._usual)
+        near = distance[..., 0] - self.local * distances
+        return near / self._units[0], (steps - lengths) / self._units[1]
 
     def _raw(self, distance: Floats, excess: Floats) -> Floats:
         raw: Floats = distance + self.weight * excess

@@ -1,16 +1,21 @@
-"""Feature diffusion: how far the denoiser moves a clean feature.
+"""Feature diffusion: how far the denoiser moves a clean feature, given the features around it.
 
 An EDM denoiser (https://arxiv.org/abs/2206.00364) of whitened patch features. At noise level σ the step D(x; σ) − x is
 σ² times the score of the smoothed density, so its length is large where normal features are rare. No noise is drawn.
+
+The denoiser sees the eight patches around the one it denoises (`around`), so that the density is that of a patch in its
+surroundings: what is usual elsewhere, but not here, is rare.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from agentad.backbones.threads import torch_threads
 from agentad.detectors.base import Floats, Ints, Scores, State
@@ -19,7 +24,10 @@ from agentad.detectors.pooling import top_mean
 from agentad.detectors.whitening import Whitening
 from agentad.diffusion.denoisers import MlpDenoiser
 from agentad.diffusion.edm import Edm
-from agentad.diffusion.train import Training, train_denoiser
+from agentad.diffusion.train import Training, train
+
+AROUND = [(i, j) for i in range(3) for j in range(3) if (i, j) != (1, 1)]
+"""(row, column) of the eight neighbours, counted from the top left one."""
 
 
 class FeatureDiffusion:
@@ -36,6 +44,7 @@ class FeatureDiffusion:
         steps: training steps of each denoiser.
         folds: number of denoisers.
         sample: patches to learn from at most.
+        context: leading directions of the eight surrounding patches that the denoiser is told; 0 for none.
         pool: an image's score is the mean of this many highest patches.
     """
 
@@ -54,6 +63,7 @@ class FeatureDiffusion:
         folds: int = 3,
         sample: int = 60_000,
         pool: int = 4,
+        context: int = 32,
     ) -> None:
         self.components = components
         self.power = power
@@ -63,11 +73,12 @@ class FeatureDiffusion:
         self.folds = folds
         self.sample = sample
         self.pool = pool
+        self.context = context
         self._edm = Edm()
         self._denoisers: list[MlpDenoiser] = []
 
     def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0) -> Self:
-        """Learn the denoisers from patches of `x` (n, h, w, c) or from its rows (n, d).
+        """Learn the denoisers from patches of `x` (n, h, w, c).
 
         Raises:
             InputError: fewer than two groups, so that no item can be judged by a denoiser that has not seen it.
@@ -75,10 +86,13 @@ class FeatureDiffusion:
         groups = np.arange(len(x)) if groups is None else np.asarray(groups)
         fold = group_folds(groups, self.folds, seed)
         rng = np.random.default_rng(seed)
-        self.whitening = Whitening.fit(_sample(x, self.sample, rng), components=self.components, power=self.power)
+        picked = _drawn(np.arange(len(x)), x, self.sample, rng)
+        rows = x.reshape(-1, x.shape[-1])[picked].astype(np.float32)
+        self.whitening = Whitening.fit(rows, components=self.components, power=self.power)
         cells = self.whitening.apply(x)
         self._denoisers = [
-            self._learn(_sample(cells[fold != k], self.sample, rng), seed + k) for k in range(fold.max() + 1)
+            self._learn(cells, _drawn(np.flatnonzero(fold != k), x, self.sample, rng), seed + k)
+            for k in range(fold.max() + 1)
         ]
         local = np.empty(x.shape[:-1])
         for k, denoiser in enumerate(self._denoisers):
@@ -91,7 +105,7 @@ class FeatureDiffusion:
         return self._as_scores(self.lengths(self.whitening.apply(x)))
 
     def lengths(self, cells: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Local scores of whitened patches (..., d), as (...)."""
+        """Local scores of whitened patches (n, h, w, d), as (n, h, w)."""
         lengths: NDArray[np.float32] = np.mean([self._length(d, cells) for d in self._denoisers], axis=0)
         return lengths
 
@@ -104,7 +118,7 @@ class FeatureDiffusion:
 
     def settings(self) -> dict[str, Any]:
         """The constructor's parameters."""
-        names = ("components", "power", "sigma", "width", "steps", "folds", "sample", "pool")
+        names = ("components", "power", "sigma", "width", "steps", "folds", "sample", "pool", "context")
         return {name: getattr(self, name) for name in names}
 
     @classmethod
@@ -120,25 +134,43 @@ class FeatureDiffusion:
         return detector
 
     def _denoiser(self, dim: int) -> MlpDenoiser:
-        return MlpDenoiser(dim, width=self.width)
+        return MlpDenoiser(dim, width=self.width, context=8 * min(self.context, dim))
 
     @torch_threads()
-    def _learn(self, cells: Floats, seed: int) -> MlpDenoiser:
+    def _learn(self, cells: NDArray[np.float32], picked: Ints, seed: int) -> MlpDenoiser:
+        """A denoiser of the patches of `cells` (n, h, w, d) that `picked` counts, item by item."""
+        dim = cells.shape[-1]
         with torch.random.fork_rng(devices=[]):  # layers draw their weights from torch's global generator
             torch.manual_seed(seed)
-            denoiser = self._denoiser(cells.shape[-1])
-        train_denoiser(denoiser, torch.from_numpy(cells), edm=self._edm, training=Training(steps=self.steps), seed=seed)
+            denoiser = self._denoiser(dim)
+        samples = torch.from_numpy(self._with_context(cells, picked))
+
+        def loss(network: Any, batch: Tensor, generator: torch.Generator) -> Tensor:
+            known = batch[:, dim:]
+            return self._edm.loss(lambda x, c_noise: network(x, c_noise, known), batch[:, :dim], generator)
+
+        train(denoiser, samples, loss=loss, training=Training(steps=self.steps), seed=seed)
         return denoiser
+
+    def _with_context(self, cells: NDArray[np.float32], picked: Ints) -> NDArray[np.float32]:
+        """Some patches and the context of each, side by side: (len(picked), d + 8 × context)."""
+        item, at = np.divmod(picked, cells.shape[1] * cells.shape[2])
+        parts = []
+        for one in np.unique(item):
+            whole = np.concatenate([cells[one], around(cells[one : one + 1], self.context)[0]], axis=-1)
+            parts.append(whole.reshape(-1, whole.shape[-1])[at[item == one]])
+        return np.concatenate(parts)
 
     @torch_threads()
     @torch.inference_mode()
     def _length(self, denoiser: MlpDenoiser, cells: NDArray[np.float32]) -> NDArray[np.float32]:
-        """‖D(x; σ) − x‖ of `cells` (n, ..., d), as (n, ...). One item after the other, as in `Whitening.apply`."""
+        """‖D(x; σ) − x‖ of `cells` (n, h, w, d), as (n, h, w). One item after the other, as in `Whitening.apply`."""
         sigma = torch.tensor([self.sigma])
         length = np.empty(cells.shape[:-1], np.float32)
         for item, target in zip(cells, length, strict=True):
             rows = torch.from_numpy(item.reshape(-1, item.shape[-1]))
-            step = self._edm.denoise(denoiser, rows, sigma) - rows
+            known = torch.from_numpy(around(item[None], self.context).reshape(len(rows), -1))
+            step = self._edm.denoise(partial(denoiser, context=known), rows, sigma) - rows
             target[...] = step.norm(dim=1).numpy().reshape(target.shape)
         return length
 
@@ -147,8 +179,20 @@ class FeatureDiffusion:
         return Scores(top_mean(local, self.pool), local)
 
 
-def _sample(x: Floats, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """At most `n` of the patches of `x` (..., c), as rows."""
-    rows = x.reshape(-1, x.shape[-1])
-    picked = np.sort(rng.choice(len(rows), min(n, len(rows)), replace=False))
-    return rows[picked].astype(np.float32)
+def around(cells: NDArray[np.float32], context: int) -> NDArray[np.float32]:
+    """The first `context` directions of the eight neighbours of each patch of `cells` (n, h, w, d), row by row.
+
+    (n, h, w, 8 × context); where the image ends, its border is repeated.
+    """
+    lead = cells[..., :context]
+    rows, columns = lead.shape[1:3]
+    framed = np.pad(lead, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    shifted = [framed[:, i : i + rows, j : j + columns] for i, j in AROUND]
+    return np.concatenate(shifted, axis=-1)
+
+
+def _drawn(items: Ints, x: Floats, n: int, rng: np.random.Generator) -> Ints:
+    """At most `n` of the patches of the `items` of `x` (n, h, w, c), counted item by item and sorted."""
+    each = x.shape[1] * x.shape[2]
+    drawn = np.sort(rng.choice(len(items) * each, min(n, len(items) * each), replace=False))
+    return np.asarray(items[drawn // each] * each + drawn % each)

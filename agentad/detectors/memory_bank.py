@@ -19,11 +19,12 @@ from agentad.detectors.fair_columns import fair_scalings
 from agentad.detectors.pooling import top_mean
 from agentad.detectors.robust import Scaling
 from agentad.errors import InputError
+from agentad.memory.clusters import ClusteredNeighbours
 from agentad.memory.neighbours import Neighbours
 from agentad.modalities.table.layout import Layout
 
-CANDIDATES = 50_000
-"""Patches among which rare ones are looked for; bounds the cost of looking."""
+MOST_EXACT = 20_000
+"""Patches beyond which a bank is searched by clusters. Rows of tables are always searched exactly."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,6 @@ class MemoryBank:
     Args:
         neighbours: the score is the mean distance to this many.
         size: entries remembered at most.
-        rare: share of the entries drawn from the tenth of the patches that lie farthest from the others. On images of
-            small objects a random bank is mostly background; this one covers the object too.
         pool: an image's score is the mean of this many highest patches.
         coreset: entries are chosen one by one, each the farthest from those before, instead of at random.
     """
@@ -55,16 +54,11 @@ class MemoryBank:
     _scaling: Scaling | None = None
     """Rows are compared in `fair_columns` units; patch features come on one scale."""
 
-    def __init__(
-        self, *, neighbours: int = 1, size: int = 8000, rare: float = 0.0, pool: int = 4, coreset: bool = False
-    ) -> None:
+    def __init__(self, *, neighbours: int = 1, size: int = 8000, pool: int = 4, coreset: bool = False) -> None:
         self.neighbours = neighbours
         self.size = size
-        self.rare = rare
         self.pool = pool
         self.coreset = coreset
-        if coreset and rare:
-            raise InputError(f"rare {rare:g} with coreset: a coreset holds rare entries already; leave one of them out")
 
     def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0, layout: Layout | None = None) -> Self:
         """Remember patches of `x` (n, h, w, c) or rows of `x` (n, d).
@@ -80,8 +74,9 @@ class MemoryBank:
         if x.ndim == 2:
             self._scaling = fair_scalings(x, layout)[0]
             x = self._scaling.apply(x)
-        picked = self._pick(_rows(x), np.repeat(groups, _per_item(x)), np.random.default_rng(seed))
-        self._remember(_rows(x)[picked], *np.divmod(picked, _per_item(x)), groups)
+        picked = self._pick(_rows(x), np.random.default_rng(seed))
+        clustered = x.ndim > 2 and len(picked) > MOST_EXACT
+        self._remember(_rows(x)[picked], *np.divmod(picked, _per_item(x)), groups, clustered=clustered)
         self.held_out = self._scores(x, groups)
         return self
 
@@ -111,42 +106,48 @@ class MemoryBank:
     def state(self) -> State:
         """The entries and where each came from."""
         arrays: dict[str, NDArray[Any]] = {"vectors": self._entries.references, "item": self._item, "cell": self._cell}
+        if isinstance(self._entries, ClusteredNeighbours):
+            arrays["centres"] = self._entries.centres
         if self._scaling is not None:
             arrays |= {"centre": self._scaling.centre, "scale": self._scaling.scale}
         return State(arrays, self.settings())
 
     def settings(self) -> dict[str, Any]:
         """The constructor's parameters."""
-        return {name: getattr(self, name) for name in ("neighbours", "size", "rare", "pool", "coreset")}
+        return {name: getattr(self, name) for name in ("neighbours", "size", "pool", "coreset")}
 
     @classmethod
     def restore(cls, state: State) -> Self:
         """The bank that `state` came from."""
         bank = cls(**state.settings)
-        bank._remember(state.arrays["vectors"], state.arrays["item"], state.arrays["cell"])
+        entries, centres = (state.arrays[name] for name in ("vectors", "item", "cell")), state.arrays.get("centres")
+        bank._remember(*entries, clustered=centres is not None, centres=centres)
         if "centre" in state.arrays:
             bank._scaling = Scaling(state.arrays["centre"], state.arrays["scale"])
         return bank
 
-    def _pick(self, rows: Floats, owner: Ints, rng: np.random.Generator) -> Ints:
-        """The rows to remember: a coreset, or some at random, then some of those that the first see as far away."""
+    def _pick(self, rows: Floats, rng: np.random.Generator) -> Ints:
+        """The rows to remember: a coreset, or some at random."""
         if self.coreset:
             return k_centres(rows, self.size, rng)
-        size = min(self.size, len(rows))
-        n_rare = int(size * self.rare)
-        picked = rng.choice(len(rows), size - n_rare, replace=False)
-        if n_rare:
-            candidates = np.setdiff1d(rng.choice(len(rows), min(CANDIDATES, len(rows)), replace=False), picked)
-            known = Neighbours(rows[picked], groups=owner[picked])
-            distance = known.search(rows[candidates], 1, leave_out=owner[candidates])[0][:, 0]
-            farthest = candidates[np.argsort(-distance, kind="stable")[: max(len(candidates) // 10, n_rare)]]
-            picked = np.concatenate([picked, rng.choice(farthest, min(n_rare, len(farthest)), replace=False)])
-        return np.sort(picked)
+        return np.sort(rng.choice(len(rows), min(self.size, len(rows)), replace=False))
 
-    def _remember(self, vectors: Floats, item: Ints, cell: Ints, groups: Ints | None = None) -> None:
+    def _remember(
+        self,
+        vectors: Floats,
+        item: Ints,
+        cell: Ints,
+        groups: Ints | None = None,
+        *,
+        clustered: bool = False,
+        centres: NDArray[np.float32] | None = None,
+    ) -> None:
         self._item = item.astype(np.int64)
         self._cell = cell.astype(np.int64)
-        self._entries = Neighbours(vectors, groups=None if groups is None else groups[item])
+        own = None if groups is None else groups[item]
+        self._entries: Neighbours | ClusteredNeighbours = (
+            ClusteredNeighbours(vectors, groups=own, centres=centres) if clustered else Neighbours(vectors, groups=own)
+        )
 
     def _scores(self, x: Floats, groups: Ints | None = None) -> Scores:
         distance, entry = self.search(x, min(self.neighbours, len(self._entries)), groups=groups)

@@ -41,11 +41,12 @@ class ResidualBlock(nn.Module):
 
 
 class MlpDenoiser(nn.Module):
-    """F of `edm.Edm` for vectors: residual blocks that know the noise level."""
+    """F of `edm.Edm` for vectors: residual blocks that know the noise level, and perhaps a context."""
 
-    def __init__(self, dim: int, *, width: int = 320, depth: int = 2) -> None:
+    def __init__(self, dim: int, *, width: int = 320, depth: int = 2, context: int = 0) -> None:
         super().__init__()
         self.noise = NoiseEmbedding(width)
+        self.context = nn.Linear(context, width) if context else None
         self.enter = nn.Linear(dim, width)
         self.blocks = nn.ModuleList(ResidualBlock(width) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
@@ -54,9 +55,12 @@ class MlpDenoiser(nn.Module):
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
-    def forward(self, x: Tensor, c_noise: Tensor) -> Tensor:
-        """(n, dim) and (n or 1,) to (n, dim)."""
-        condition = nn.functional.silu(self.noise(c_noise))
+    def forward(self, x: Tensor, c_noise: Tensor, context: Tensor | None = None) -> Tensor:
+        """(n, dim), (n or 1,) and, where the network was made for one, a context (n, c) to (n, dim)."""
+        known = self.noise(c_noise)
+        if self.context is not None:
+            known = known + self.context(context)
+        condition = nn.functional.silu(known)
         h = self.enter(x)
         for block in self.blocks:
             h = block(h, condition)

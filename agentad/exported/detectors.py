@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from agentad.detectors.bank_diffusion import EXAMPLES
 from agentad.detectors.base import State
+from agentad.detectors.feature_diffusion import AROUND
 from agentad.diffusion.denoisers import MlpDenoiser
 from agentad.diffusion.edm import Edm
 
@@ -85,15 +87,24 @@ class Steps(nn.Module):
         self.register_buffer("matrix", torch.from_numpy(state.arrays["matrix"]))
         self.sigma = state.settings["sigma"]
         dim, width = state.arrays["matrix"].shape[1], state.settings["width"]
-        self.denoisers = nn.ModuleList(_denoiser(part, dim, width) for part in _numbered(state))
+        self.context = min(state.settings["context"], dim)
+        self.denoisers = nn.ModuleList(_denoiser(part, dim, width, 8 * self.context) for part in _numbered(state))
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """(1, rows, columns, channels) to whitened patches (m, d) and their lengths (m,)."""
         mean, matrix = cast(Tensor, self.mean), cast(Tensor, self.matrix)
         cells = features.flatten(0, 2) @ matrix - mean @ matrix
         edm, sigma = Edm(), torch.tensor([self.sigma])
-        lengths = [(edm.denoise(denoiser, cells, sigma) - cells).norm(dim=1) for denoiser in self.denoisers]
-        return cells, torch.stack(lengths).mean(dim=0)
+        known = self._around(cells.reshape(*features.shape[:3], -1))
+        moved = [edm.denoise(partial(denoiser, context=known), cells, sigma) for denoiser in self.denoisers]
+        return cells, torch.stack([(to - cells).norm(dim=1) for to in moved]).mean(dim=0)
+
+    def _around(self, cells: Tensor) -> Tensor:
+        """`feature_diffusion.around` of (1, rows, columns, d), as (rows × columns, 8 × context)."""
+        rows, columns = cells.shape[1:3]
+        framed = nn.functional.pad(cells[..., : self.context].permute(0, 3, 1, 2), (1, 1, 1, 1), mode="replicate")
+        shifted = [framed[:, :, i : i + rows, j : j + columns] for i, j in AROUND]
+        return torch.cat(shifted, dim=1).permute(0, 2, 3, 1).flatten(0, 2)
 
 
 class FeatureDiffusionGraph(nn.Module):
@@ -114,11 +125,13 @@ class BankDiffusionGraph(nn.Module):
     def __init__(self, state: State) -> None:
         super().__init__()
         width = state.arrays["diffusion.0.enter.weight"].shape[0]
-        self.steps = Steps(_part(state, "diffusion", {"sigma": state.settings["sigma"], "width": width}))
+        self.steps = Steps(
+            _part(state, "diffusion", {k: state.settings[k] for k in ("sigma", "context")} | {"width": width})
+        )
         self.bank = Bank(_part(state, "bank", {}).arrays)
         self.register_buffer("usual", torch.from_numpy(state.arrays["usual"]).float())
         self.units, self.scale = state.arrays["units"].tolist(), state.arrays["scale"].tolist()
-        self.weight, self.pool = state.settings["weight"], state.settings["pool"]
+        self.local, self.weight, self.pool = (state.settings[name] for name in ("local", "weight", "pool"))
         levels = state.arrays.get("rarities", np.zeros((0, 0)))
         self.rarities = nn.ModuleList(Interpolation(own, np.linspace(0, 1, len(own))) for own in levels)
 
@@ -126,8 +139,8 @@ class BankDiffusionGraph(nn.Module):
         """(1, rows, columns, channels) to scores."""
         cells, lengths = self.steps(features)
         distance, entry, origin = self.bank(cells, EXAMPLES)
-        excess = lengths - cast(Tensor, self.usual)[entry].mean(dim=1)
-        parts = (distance[:, 0] / self.units[0], excess / self.units[1])
+        far, long = (usual[entry].mean(dim=1) for usual in cast(Tensor, self.usual))
+        parts = ((distance[:, 0] - self.local * far) / self.units[0], (lengths - long) / self.units[1])
         raw = parts[0] + self.weight * parts[1]
         found = _scored((raw - self.scale[0]) / self.scale[1], self.pool, features, origin)
         if len(self.rarities):
@@ -195,8 +208,8 @@ def _scored(local: Tensor, pool: int, features: Tensor, origin: Tensor | None = 
     return found if origin is None else {**found, "neighbour": origin.reshape(*features.shape[1:3], 2)}
 
 
-def _denoiser(weights: dict[str, Tensor], dim: int, width: int) -> MlpDenoiser:
-    denoiser = MlpDenoiser(dim, width=width)
+def _denoiser(weights: dict[str, Tensor], dim: int, width: int, context: int) -> MlpDenoiser:
+    denoiser = MlpDenoiser(dim, width=width, context=context)
     denoiser.load_state_dict(weights)
     return denoiser
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from agentad.backbones import filters, settings
 from agentad.backbones.filters import PatchFilters
+from agentad.backbones.pair import PairPatches
 from agentad.exported.resizing import resized
 from agentad.store.atomic import write_json
 from agentad.store.documents import read_json
@@ -32,6 +33,20 @@ class NetworkGraph(nn.Module):
         features: Tensor = self._encoder.features(resized(image, *self._encoder.pixels))
         # encoders hand over float16
         return features.half().float().cpu()
+
+
+class PairGraph(nn.Module):
+    """`PairPatches`: both networks, and their features side by side."""
+
+    def __init__(self, encoder: PairPatches) -> None:
+        super().__init__()
+        self.graphs = nn.ModuleList(NetworkGraph(part) for part, _ in encoder.parts)
+        self.shares = [share for _, share in encoder.parts]
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(1, H, W, 3) uint8 to (1, rows, columns, channels) float32."""
+        found = [(graph(image) * share).half().float() for graph, share in zip(self.graphs, self.shares, strict=True)]
+        return torch.cat(found, dim=-1)
 
 
 class FilterGraph(nn.Module):
@@ -71,6 +86,8 @@ def graph_of_encoder(encoder: Any) -> nn.Module | None:
     if isinstance(encoder, PatchFilters):
         rows, columns = encoder.grid
         return FilterGraph(encoder, rows * encoder._patch, columns * encoder._patch)
+    if isinstance(encoder, PairPatches):
+        return PairGraph(encoder)
     if hasattr(encoder, "graph"):
         return cast(nn.Module, encoder.graph())
     if hasattr(encoder, "features") and hasattr(encoder, "pixels"):
@@ -83,8 +100,9 @@ def encoder_in_float32(encoder: Any) -> Any:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         encoder.save(folder)
-        kept = read_json(folder / settings.FILE)
-        if kept.get("dtype", "float32") == "float32":
+        found = {path: read_json(path) for path in sorted(folder.rglob(settings.FILE))}
+        if all(kept.get("dtype", "float32") == "float32" for kept in found.values()):
             return encoder
-        write_json(folder / settings.FILE, kept | {"dtype": "float32"})
+        for path, kept in found.items():
+            write_json(path, kept | ({"dtype": "float32"} if "dtype" in kept else {}))
         return type(encoder).load(folder)

@@ -42,7 +42,7 @@ class Neighbours:
     """
 
     def __init__(self, references: NDArray[Any], *, groups: NDArray[Any] | None = None, threads: int = 1) -> None:
-        self.references = _rows(references, "references")
+        self.references = checked_rows(references, "references")
         if not len(self.references):
             raise InputError("there are no reference rows to search; give at least one")
         self._groups = None if groups is None else np.asarray(groups)
@@ -67,10 +67,10 @@ class Neighbours:
         Returns:
             Distances (m, k) and reference indices (m, k); empty places hold infinity and -1.
         """
-        q = _rows(queries, "queries")
+        q = checked_rows(queries, "queries")
         distances = np.full((len(q), k), np.inf, dtype=np.float32)
         indices = np.full((len(q), k), -1, dtype=np.int64)
-        with _faiss_settings(self._threads):
+        with faiss_settings(self._threads):
             for start in range(0, len(q), _BATCH):
                 rows = slice(start, start + _BATCH)
                 out = None if leave_out is None else np.asarray(leave_out)[rows]
@@ -82,13 +82,15 @@ class Neighbours:
     def _search_batch(self, q: Floats32, k: int, leave_out: NDArray[Any] | None) -> tuple[Floats32, Ids]:
         look = min(k + _SPARE, len(self))
         if leave_out is None:
-            distances, indices = self._measured(q, self._index.search(q - self._centre, look)[1])
+            distances, indices = measured(q, self.references, self._index.search(q - self._centre, look)[1])
             return distances[:, :k], indices[:, :k]
         if self._groups is None:
             raise InputError("references have no groups; give `groups` to leave some out")
         wide = min(look + min(self._largest_group, _WIDEST_FIRST_LOOK), len(self))
         found = self._index.search(q - self._centre, wide)[1]
-        distances, indices = self._measured(q, np.where(self._groups[found] == leave_out[:, None], -1, found))
+        distances, indices = measured(
+            q, self.references, np.where(self._groups[found] == leave_out[:, None], -1, found)
+        )
         distances, indices = distances[:, :look], indices[:, :look]
         short = np.flatnonzero(~np.isfinite(distances).all(axis=1)) if wide < len(self) else np.zeros(0, np.int64)
         for group in np.unique(leave_out[short]):  # a large group fills these shortlists: search without it
@@ -105,20 +107,22 @@ class Neighbours:
             index.add(self.references[others] - self._centre)
             found = index.search(q - self._centre, min(look, len(others)))[1]
             indices[:, : found.shape[1]] = others[found]
-        return self._measured(q, indices)
-
-    def _measured(self, q: Floats32, indices: Ids) -> tuple[Floats32, Ids]:
-        """Shortlisted references (m, l), -1 for none, by distances taken again: nearest first, ties by index."""
-        squared = np.empty(indices.shape, dtype=np.float32)
-        known = np.maximum(indices, 0)
-        pointers = (faiss.swig_ptr(a) for a in (squared, q, self.references, known))
-        faiss.fvec_L2sqr_by_idx(*pointers, q.shape[1], len(q), indices.shape[1])  # type: ignore[attr-defined]  # only in SWIG
-        squared[indices < 0] = np.inf
-        order = np.lexsort((indices, squared), axis=1)
-        return np.sqrt(np.take_along_axis(squared, order, 1)), np.take_along_axis(indices, order, 1)
+        return measured(q, self.references, indices)
 
 
-def _rows(x: NDArray[Any], name: str) -> Floats32:
+def measured(q: Floats32, references: Floats32, indices: Ids) -> tuple[Floats32, Ids]:
+    """The shortlist (m, l), -1 for none, of queries (m, d) by distances taken again: nearest first, ties by index."""
+    squared = np.empty(indices.shape, dtype=np.float32)
+    known = np.maximum(indices, 0)
+    pointers = (faiss.swig_ptr(a) for a in (squared, q, references, known))
+    faiss.fvec_L2sqr_by_idx(*pointers, q.shape[1], len(q), indices.shape[1])  # type: ignore[attr-defined]  # only in SWIG
+    squared[indices < 0] = np.inf
+    order = np.lexsort((indices, squared), axis=1)
+    return np.sqrt(np.take_along_axis(squared, order, 1)), np.take_along_axis(indices, order, 1)
+
+
+def checked_rows(x: NDArray[Any], name: str) -> Floats32:
+    """`x` as float32 rows. Raises InputError for values that are not finite or beyond `LIMIT`."""
     rows = np.ascontiguousarray(x, dtype=np.float32)
     if rows.size and not float(np.abs(rows).max()) <= LIMIT:
         raise InputError(f"{name} hold values that are not finite or beyond {LIMIT:g}; impute and scale them first")
@@ -126,7 +130,7 @@ def _rows(x: NDArray[Any], name: str) -> Floats32:
 
 
 @contextmanager
-def _faiss_settings(threads: int) -> Iterator[None]:
+def faiss_settings(threads: int) -> Iterator[None]:
     """FAISS keeps its settings for the whole process: put them back.
 
     Matrix products halve the time, and some versions start them only at thousands of queries.

@@ -16,7 +16,7 @@ TABLE_NEIGHBOURS = 5
 
 _PREFERRED: dict[tuple[str, str], tuple[str, ...]] = {
     ("table", "encoder"): ("table-encoder",),
-    ("image", "encoder"): ("dinov2-small", "efficientnet-lite0", "patch-filters"),
+    ("image", "encoder"): ("dinov2-lite", "dinov2-small", "efficientnet-lite0", "patch-filters"),
     ("table", "normal"): ("closed-form-diffusion", "empirical-denoiser", "memory-bank", "self-cleaning"),
     ("table", "contaminated"): ("robust-fusion", "self-cleaning", "memory-bank", "isolation-forest"),
     ("image", "normal"): ("bank-diffusion", "feature-diffusion", "memory-bank"),
@@ -191,7 +191,8 @@ def _about_weights(situation: Situation, training: Training) -> list[str]:
             missing.append(card)
     return [
         f"{situation.unmet(card, training)}: a simpler encoder stands in. "
-        f"`agentad models pull {card.requires.weights}` gets them."
+        + " and ".join(f"`agentad models pull {name}`" for name in situation.missing_weights(card))
+        + " gets them."
         for card in missing
     ]
 

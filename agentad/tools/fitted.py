@@ -153,9 +153,11 @@ def save(fitted: FittedDetector, folder: Path, *, beside: Path | None = None) ->
     if beside is None:
         fitted.road.save_encoder(fitted.encoder, folder / "encoder")
     else:
-        (folder / "encoder").mkdir(parents=True)
-        for path in sorted((beside / "encoder").iterdir()):
-            publish(path, folder / "encoder" / path.name)
+        for path in sorted((beside / "encoder").rglob("*")):
+            if path.is_file():
+                own = folder / path.relative_to(beside)
+                own.parent.mkdir(parents=True, exist_ok=True)
+                publish(path, own)
     state = fitted.scorer.state()
     save_state(folder / "scorer", state.arrays, state.settings)
     save_calibration(fitted, folder)

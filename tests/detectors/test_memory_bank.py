@@ -44,15 +44,6 @@ def test_held_out_scores_are_those_of_new_normals():
     assert np.median(bank.held_out.item) == pytest.approx(np.median(new), rel=0.1)
 
 
-def test_rare_entries_cover_what_a_random_bank_misses():
-    x = normal(40)
-    x[:, 2, 3] += 6  # one cell in 36 shows another texture
-    new = normal(20, seed=5)
-    new[:, 2, 3] += 6
-    random, covering = (MemoryBank(size=60, rare=rare).fit(x).score(new).local for rare in (0.0, 0.5))
-    assert covering[:, 2, 3].mean() < 0.7 * random[:, 2, 3].mean()
-
-
 def test_a_coreset_covers_what_a_random_bank_misses():
     x, new = normal(40), normal(20, seed=5)
     for patches in (x, new):
@@ -62,12 +53,6 @@ def test_a_coreset_covers_what_a_random_bank_misses():
     again = MemoryBank(size=60, coreset=True).fit(x)
     assert np.array_equal(MemoryBank.restore(again.state()).score(new).local, again.score(new).local)
     assert np.array_equal(again.score(new).local, covering)
-
-
-def test_a_coreset_leaves_no_room_for_rare_entries():
-    with pytest.raises(InputError) as error:
-        MemoryBank(rare=0.5, coreset=True)
-    assert str(error.value) == "rare 0.5 with coreset: a coreset holds rare entries already; leave one of them out"
 
 
 def test_maps_are_read_where_the_entries_came_from():

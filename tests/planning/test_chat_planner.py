@@ -14,7 +14,7 @@ from agentad.planning.chat import ChatPlanner
 from agentad.planning.rules import RulePlanner
 from agentad.tools.cards import load_cards
 
-BANK = {"neighbours": 3, "size": 8000, "rare": 0.0, "pool": 4, "coreset": False}
+BANK = {"neighbours": 3, "size": 8000, "pool": 4, "coreset": False}
 
 
 def draft(**change: Any) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def test_fields_are_replaced_with_their_types(cards, bare, table):
     }
     plan = load_recipe("clean-table", bare, table(unlabelled=500), cards, settings=changed)
     assert plan.detector == Step(
-        tool="memory-bank", params={"neighbours": 7, "size": 8000, "rare": 0.0, "pool": 4, "coreset": False}
+        tool="memory-bank", params={"neighbours": 7, "size": 8000, "pool": 4, "coreset": False}
     )
     assert (plan.target_far, plan.seed, plan.request) == (0.05, 11, "1")
 
@@ -135,7 +135,7 @@ def test_options_win_over_the_recipe(cards, asked, table):
         ("modality: image", "modality is 'image', and the data is rows"),
         (
             "detector: {tool: memory-bank, params: {k: 1}}",
-            "memory-bank has no parameter 'k'; it has: neighbours, size, rare, pool, coreset",
+            "memory-bank has no parameter 'k'; it has: neighbours, size, pool, coreset",
         ),
         ("- a", "has to be YAML of `key: value` lines, with the fields of a plan"),
         ("version: 2", "version: Input should be 1, got 2"),

@@ -6,7 +6,7 @@ from agentad.planning.rules import RulePlanner, choose
 from agentad.planning.situation import Situation
 from agentad.tools.cards import check_params
 
-BANK = {"neighbours": 5, "size": 8000, "rare": 0.0, "pool": 4, "coreset": False}
+BANK = {"neighbours": 5, "size": 8000, "pool": 4, "coreset": False}
 WHY_BASELINE = "The baseline: run beside the detector, which has to earn its place."
 
 
@@ -69,7 +69,7 @@ def test_words_can_say_that_all_is_normal(cards, asked, table):
 )
 def test_images_take_the_fusion(cards, asked, images, facts, training):
     plan = RulePlanner().plan(asked(), images(**facts), cards)
-    assert (plan.training, plan.encoder.tool, plan.detector.tool) == (training, "dinov2-small", "bank-diffusion")
+    assert (plan.training, plan.encoder.tool, plan.detector.tool) == (training, "dinov2-lite", "bank-diffusion")
     assert [step.tool for step in plan.baselines] == ["memory-bank"]
 
 

@@ -15,7 +15,7 @@ def plan(cards, asked, table) -> Plan:
 def test_parameters_are_written_in(cards, asked, table, plan):
     bare = plan.model_copy(update={"detector": Step(tool="memory-bank", params={"neighbours": 3}), "baselines": ()})
     found = validate(bare, asked(), table(unlabelled=500), cards)
-    assert found.detector.params == {"neighbours": 3, "size": 8000, "rare": 0.0, "pool": 4, "coreset": False}
+    assert found.detector.params == {"neighbours": 3, "size": 8000, "pool": 4, "coreset": False}
     assert validate(found, asked(), table(unlabelled=500), cards) == found
 
 

@@ -18,6 +18,7 @@ NAMES = [
     "diffusion-time-np",
     "dinov2-base",
     "dinov2-large",
+    "dinov2-lite",
     "dinov2-small",
     "dinov3-base",
     "dinov3-small",
