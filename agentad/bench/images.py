@@ -46,7 +46,10 @@ def bench_images(
     Raises:
         InputError: bad options, or no categories there.
     """
-    return Bench(Images(progress), Path(data), detectors=detectors, seeds=seeds, out=out, progress=progress).run()
+    from agentad.bench.pairs import Pairs, holds_pairs  # which builds on this module
+
+    suite = Pairs(progress) if holds_pairs(Path(data)) else Images(progress)
+    return Bench(suite, Path(data), detectors=detectors, seeds=seeds, out=out, progress=progress).run()
 
 
 class Images(Suite):

@@ -78,7 +78,9 @@ def bench_images(
 
     with output.progress() as progress:
         found = bench.bench_images(data, seeds=seeds, detectors=detectors, out=out, progress=progress)
-    _show(found, ("image_auroc", "pixel_ap", "aupro"), ("fit_s", "ms_per_image"), as_json)
+    boxed = "box_f1" in found["summary"][0]
+    shown = ("pixel_ap", "aupro", "box_f1") if boxed else ("image_auroc", "pixel_ap", "aupro")
+    _show(found, shown, ("fit_s", "ms_per_image"), as_json)
 
 
 def _whole_numbers(option: str, text: str) -> tuple[int, ...]:

@@ -21,9 +21,9 @@ def test_a_saved_encoder_is_the_same(tmp_path):
 
 
 def test_bad_sizes_are_refused():
-    with pytest.raises(InputError, match="^block 0: give a number of pixels from 1$"):
+    with pytest.raises(InputError, match=r"^block 0: give a number of pixels from 1$"):
         PixelBlocks(block=0)
-    with pytest.raises(InputError, match="^size 5: give a multiple of the patch side 2"):
+    with pytest.raises(InputError, match=r"^size 5: give a multiple of the patch side 2"):
         PixelBlocks(size=5)
 
 
