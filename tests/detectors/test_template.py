@@ -12,7 +12,7 @@ def pairs(n, seed=0, *, defects=False):
     rng = np.random.default_rng(seed)
     x, mask = np.zeros((n, 16, 16, 2), np.float32), np.zeros((n, 16, 16), bool)
     for item, marked in zip(x, mask, strict=True):
-        template = np.tile(np.repeat(rng.integers(0, 2, 8), 2).astype(np.float32), (16, 1))
+        template = np.tile((np.arange(16) // 8 == rng.integers(2)).astype(np.float32), (16, 1))
         item[..., 1] = template
         # at the edges of stripes normal images are noisy, elsewhere they are not
         edge = np.abs(np.gradient(template, axis=1)) > 0
@@ -20,12 +20,12 @@ def pairs(n, seed=0, *, defects=False):
         if defects:
             y, z = rng.integers(2, 12, 2)
             marked[y : y + 2, z : z + 2] = True
-            item[marked, 0] = 2
+            item[marked, 0] = 1.35
     return x, mask
 
 
 def tiny(**settings):
-    small = {"width": 32, "steps": 200, "sample": 4000, "patch": 1, "blur": 0.0, "grow": 0, "sigma": 0.3}
+    small = {"width": 32, "steps": 200, "sample": 4000, "patch": 1, "blur": 0.0, "grow": 0, "sigma": 1.0, "trim": 0.0}
     return TemplateDiffusion(**small | settings)
 
 
