@@ -111,7 +111,9 @@ class Situation:
         fitting = (
             card for card in self.cards.values() if card.kind == kind and self.profile.modality in card.modalities
         )
-        return [card for card in fitting if card.name not in self.excluded]
+        return [
+            card for card in fitting if card.name not in self.excluded and (self.paired or "template" not in card.uses)
+        ]
 
     def usable(self, kind: Kind) -> list[ToolCard]:
         """The tools `offered` that the data allows, whatever it is assumed to be."""
