@@ -72,8 +72,10 @@ def bench_images(
     Raises:
         InputError: bad options, or no categories there.
     """
+    from agentad.bench.pairs import Pairs, holds_pairs  # which builds on this module
+
     roots = [Path(path) for path in ([data] if isinstance(data, str | Path) else data)]
-    suite = Images(progress, aupro_limit)
+    suite = (Pairs if all(map(holds_pairs, roots)) else Images)(progress, aupro_limit)
     return Bench(suite, roots, detectors=detectors, seeds=seeds, out=out, progress=progress).run()
 
 

@@ -48,6 +48,8 @@ def names(
         InputError: there is no such method, or it is not for this kind of training data.
     """
     cards = [card for card in load_cards().values() if card.kind == kind and modality in card.modalities]
+    paired = any("template" in card.uses for card in cards if card.name in always)
+    cards = [card for card in cards if ("template" in card.uses) == paired]
     fitting = [card.name for card in cards if training in card.requires.training]
     wanted = [part.strip() for part in asked.split(",") if part.strip()]
     if wanted == [ALL]:

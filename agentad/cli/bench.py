@@ -91,13 +91,10 @@ def bench_images(
         found = bench.bench_images(
             data, seeds=seeds, detectors=detectors, aupro_limit=aupro_limit, out=out, progress=progress
         )
-    _show(
-        found,
-        ("image_auroc", "pixel_ap", "aupro", "macro_image_auroc", "macro_pixel_ap"),
-        ("fit_s", "ms_per_image", "peak_mb"),
-        as_json,
-        ("memory-bank", "memory-bank-coreset"),
-    )
+    categories = ("image_auroc", "pixel_ap", "aupro", "macro_image_auroc", "macro_pixel_ap")
+    pairs = ("pixel_ap", "aupro", "box_f1")
+    shown = pairs if "box_f1" in found["summary"][0] else categories
+    _show(found, shown, ("fit_s", "ms_per_image", "peak_mb"), as_json, ("memory-bank", "memory-bank-coreset"))
 
 
 def _whole_numbers(option: str, text: str) -> tuple[int, ...]:

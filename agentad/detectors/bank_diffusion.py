@@ -154,7 +154,7 @@ class BankDiffusion:
         return detector
 
     def _parts(self, steps: Floats, distance: Floats, entry: Ints) -> tuple[Floats, Floats]:
-        """Both summands, d − local u and r − e, from denoising steps (n, h, w) and the neighbours (n, h, w, k) of each patch."""
+        """The summands d − local u and r − e, from denoising steps (n, h, w) and the neighbours (n, h, w, k)."""
         missing = entry < 0  # fewer neighbours than asked for: the others speak for them
         distances, lengths = (np.nanmean(np.where(missing, np.nan, usual[entry]), axis=-1) for usual in self._usual)
         near = distance[..., 0] - self.local * distances

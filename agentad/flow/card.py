@@ -60,6 +60,8 @@ class ToolCard(Noun):
     diffusion: bool = False
     best_for: tuple[str, ...]
     avoid_when: tuple[str, ...] = ()
+    uses: tuple[Literal["template"], ...] = ()
+    """`template`: it compares each image with its template, and works on pairs alone."""
     parts: tuple[str, ...] = ()
     """Tools it is made of. Who excludes one of them excludes it."""
     requires: Requires = Requires()

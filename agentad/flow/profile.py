@@ -56,7 +56,9 @@ class ImageFacts(Noun):
     """How many images of each pixel layout, for example `{"RGB": 320}`."""
     formats: dict[str, int]
     masks: int
-    """Test images that come with a ground-truth mask."""
+    """Test images that come with a ground-truth mask, or with boxes."""
+    pairs: int = 0
+    """Images that come with a template to be compared with; templates are no items."""
 
 
 class DataProfile(Noun):
@@ -65,7 +67,7 @@ class DataProfile(Noun):
     modality: Modality
     root: str
     layout: str
-    """`mvtec`, `normal-and-anomalous`, `plain`, `csv`, `parquet` or `npz`."""
+    """`mvtec`, `normal-and-anomalous`, `pairs`, `plain`, `csv`, `parquet` or `npz`."""
     fingerprint: str
     """SHA-256 over names, sizes and contents or modification times of what was read."""
     items: int

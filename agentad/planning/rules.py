@@ -31,6 +31,12 @@ _PREFERRED: dict[tuple[str, str], tuple[str, ...]] = {
     ),
 }
 """Best first, by the figures on the cards. Tools that are not named follow by name."""
+_PAIRED: dict[str, tuple[str, ...]] = {
+    "encoder": ("pixel-blocks", "dinov2-small", "patch-filters"),
+    "detector": ("template-distance", "template-diffusion"),
+}
+"""For images that come with templates."""
+PAIR_BASELINE = "template-distance"
 _MIXED = {("table", "contaminated"): ("self-cleaning", "robust-fusion", "memory-bank", "isolation-forest")}
 """The same for tables of more than numbers, where it differs."""
 
@@ -99,6 +105,8 @@ def choose(kind: Kind, situation: Situation, training: Training) -> Step:
 
 
 def _order(kind: Kind, situation: Situation, training: Training) -> tuple[str, ...]:
+    if situation.paired and kind in _PAIRED:
+        return _PAIRED[kind]
     wanted = (situation.profile.modality, training if kind == "detector" else kind)
     order = _PREFERRED.get(wanted, ())
     return _MIXED.get(wanted, order) if situation.mixed else order
@@ -114,6 +122,8 @@ def _ranked(kind: Kind, situation: Situation, training: Training) -> list[ToolCa
 
 def _params(card: ToolCard, situation: Situation) -> dict[str, Value]:
     """Settings other than the defaults: the baseline averages over more neighbours on tables."""
+    if card.name == "pixel-blocks" and situation.coloured:
+        return {"colour": True}
     if card.name == BASELINE and situation.profile.modality == "table":
         return {"neighbours": TABLE_NEIGHBOURS}
     return {}
@@ -141,11 +151,13 @@ def _known(situation: Situation, training: Training) -> str:
 
 def baselines(situation: Situation, training: Training, detector: Step) -> tuple[Step, ...]:
     """The memory bank, so that the detector has to earn its place; nothing where it is the detector or not allowed."""
-    card = next((card for card in situation.offered("detector") if card.name == BASELINE), None)
-    if card is None or detector.tool == BASELINE or situation.unmet(card, training):
+    chosen = situation.cards.get(detector.tool)
+    name = PAIR_BASELINE if chosen is not None and "template" in chosen.uses else BASELINE
+    card = next((card for card in situation.offered("detector") if card.name == name), None)
+    if card is None or detector.tool == name or situation.unmet(card, training):
         return ()
     why = "The baseline: run beside the detector, which has to earn its place."
-    return (Step(tool=BASELINE, params=_params(card, situation), why=why),)
+    return (Step(tool=name, params=_params(card, situation), why=why),)
 
 
 def assumptions(situation: Situation, training: Training, target: float | None, quote: str | None) -> tuple[str, ...]:
@@ -169,6 +181,8 @@ def _about_training(situation: Situation, training: Training, quote: str | None)
     items, facts = situation.items, situation.profile
     if situation.known_normal and training == "normal":
         return []
+    if situation.paired and training == "contaminated" and facts.anomalous:
+        return ["Each image is compared with its template; what the labels mark as defects is not learned as normal."]
     if training == "normal":
         said = f" (“{quote}”)" if quote else ""
         return [

@@ -22,6 +22,8 @@ DEFAULT_FAR = 0.01
 ENOUGH_NORMAL = 20
 """Known normals that are worth learning from alone, although there are unlabelled items as well."""
 _MORE_THAN_NUMBERS = ("categorical", "datetime", "text")
+_GREY = frozenset({"1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F"})
+"""Modes of images without colour."""
 _ITEMS = {"table": "rows", "image": "images"}
 
 
@@ -64,6 +66,18 @@ class Situation:
         return self.wishes.target_far if self.request.target_far is None else self.request.target_far
 
     @property
+    def paired(self) -> bool:
+        """Whether every image comes with a template to be compared with."""
+        image = self.profile.image
+        return image is not None and image.pairs == self.profile.items
+
+    @property
+    def coloured(self) -> bool:
+        """Whether some images have colours rather than grey values."""
+        image = self.profile.image
+        return image is not None and bool(set(image.modes) - _GREY)
+
+    @property
     def known_normal(self) -> bool:
         """Whether labels or the layout say which items are normal, for enough of them.
 
@@ -71,6 +85,8 @@ class Situation:
             Infeasible: every item is labelled anomalous.
         """
         facts = self.profile
+        if facts.items and facts.anomalous == facts.items and self.paired:
+            return False  # what is normal is known from the templates
         if facts.items and facts.anomalous == facts.items:
             raise Infeasible(
                 f"{facts.root}: all {facts.items} {self.items} are labelled anomalous, and a detector learns from "
@@ -95,7 +111,9 @@ class Situation:
         fitting = (
             card for card in self.cards.values() if card.kind == kind and self.profile.modality in card.modalities
         )
-        return [card for card in fitting if card.name not in self.excluded]
+        return [
+            card for card in fitting if card.name not in self.excluded and (self.paired or "template" not in card.uses)
+        ]
 
     def usable(self, kind: Kind) -> list[ToolCard]:
         """The tools `offered` that the data allows, whatever it is assumed to be."""
@@ -113,6 +131,8 @@ class Situation:
     def unmet(self, card: ToolCard, training: Training) -> str | None:
         """Why the data or this machine does not allow the tool, or None."""
         needs = card.requires
+        if "template" in card.uses and not self.paired:
+            return f"{card.name} compares each {self.items[:-1]} with its template, and here are no such pairs"
         if training not in needs.training:
             return f"{card.name} needs training data that is {' or '.join(needs.training)}, and this is {training}"
         if self.learnable(training) < needs.items:

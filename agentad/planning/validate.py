@@ -29,6 +29,7 @@ def checked(plan: Plan, situation: Situation) -> Plan:
     encoder = _checked(plan.encoder, "encoder", plan.training, situation)
     methods = [_checked(step, "detector", plan.training, situation) for step in (plan.detector, *plan.baselines)]
     _check_distinct(methods)
+    _check_alike(methods, situation)
     return plan.model_copy(update={"encoder": encoder, "detector": methods[0], "baselines": tuple(methods[1:])})
 
 
@@ -37,6 +38,18 @@ def _check_distinct(methods: list[Step]) -> None:
     twice = sorted({tool for tool in tools if tools.count(tool) > 1})
     if twice:
         raise PlanRejected(f"{', '.join(twice)} stands twice among detector and baselines; each method runs once")
+
+
+def _check_alike(methods: list[Step], situation: Situation) -> None:
+    """All methods of a plan get the same encoded images: with their templates, or without."""
+    uses = {step.tool: "template" in situation.cards[step.tool].uses for step in methods}
+    if len(set(uses.values())) > 1:
+        with_template = ", ".join(tool for tool, does in uses.items() if does)
+        others = ", ".join(tool for tool, does in uses.items() if not does)
+        raise PlanRejected(
+            f"{with_template} compares images with their templates and {others} does not; choose methods "
+            "that both do, or none"
+        )
 
 
 def _checked(step: Step, kind: Kind, training: Training, situation: Situation) -> Step:

@@ -20,7 +20,9 @@ from agentad.tools.road import Indices, road
 def evaluate(session: Session, folder: Path) -> None:
     """`metrics.json`: one entry per method, or null where the labels cannot tell."""
     labels = session.data.items.label[session.split.test]
-    telling = bool(np.any(labels == 1) and np.any(labels == 0))
+    # of pairs each of which has a defect, the maps can still be judged
+    paired = session.profile.layout == "pairs"
+    telling = bool(np.any(labels == 1) and (paired or np.any(labels == 0)))
     found = {name: _metrics(session, name) for name in session.methods} if telling else None
     write_json(folder / "metrics.json", found and {name: m.model_dump(mode="json") for name, m in found.items()})
 

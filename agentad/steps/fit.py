@@ -11,7 +11,7 @@ from agentad.detectors.base import Scores
 from agentad.steps.session import Session
 from agentad.store.arrays import load_state, save_state
 from agentad.tools import fitted as tool
-from agentad.tools.road import Indices
+from agentad.tools.road import Indices, road
 
 
 def fit(session: Session, folder: Path) -> None:
@@ -20,10 +20,11 @@ def fit(session: Session, folder: Path) -> None:
     encoder, sample, x = tool.encode_sample(plan, session.data, split.train, session.progress)
     items = session.data.items.take(sample)
     wanted = np.isin(sample, split.scored)
+    marked = road(plan.modality).defects(session.data, sample, x.shape[1:3])
     chosen = [plan.detector, *plan.baselines]
     for done, step in enumerate(chosen):
         session.progress("fitting", done, len(chosen))
-        made = tool.fit(plan, step, encoder, x, items)
+        made = tool.fit(plan, step, encoder, x, items, defects=marked)
         if step is plan.detector:
             tool.save(made, folder / "detector")
         else:

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentad import __version__
+from agentad.backbones.paired import PairedEncoder
 from agentad.detectors.base import Detector, Floats, Scores, State
 from agentad.detectors.conformal import Calibration, conformal_p_values
 from agentad.errors import DetectorRefused, InputError, MissingExtra
@@ -110,7 +111,7 @@ def encode_sample(plan: Plan, data: Any, train: Indices, progress: Progress = si
     """Fit the encoder and encode what detectors are fitted on: a sample of `train`, at most the road's `FIT_ITEMS`."""
     way = road(plan.modality)
     sample = _drawn(train, way.FIT_ITEMS, plan.seed)
-    encoder = way.fit_encoder(make(plan.encoder), data, sample)
+    encoder = way.fit_encoder(paired(make(plan.encoder), plan, load_cards()), data, sample)
     sample = _drawn(sample, way.most(encoder), plan.seed)
     parts: list[Floats] = []
     done = 0
@@ -128,13 +129,31 @@ def _drawn(index: Indices, most: int, seed: int) -> Indices:
     return np.sort(np.random.default_rng(seed).choice(index, most, replace=False))
 
 
-def fit(plan: Plan, step: Step, encoder: Any, x: Floats, items: Items) -> FittedDetector:
-    """Fit the detector `step` names on encoded `items` x (n, …) and calibrate it on its held-out scores."""
+def paired(encoder: Any, plan: Plan, cards: Mapping[str, ToolCard]) -> Any:
+    """The encoder, made to encode each image's template beside it where the plan's detector compares with one."""
+    return PairedEncoder(encoder) if "template" in cards[plan.detector.tool].uses else encoder
+
+
+def fit(
+    plan: Plan, step: Step, encoder: Any, x: Floats, items: Items, *, defects: NDArray[np.bool_] | None = None
+) -> FittedDetector:
+    """Fit the detector `step` names on encoded `items` x (n, …) and calibrate it on its held-out scores.
+
+    `defects` (n, h, w) marks places of images that are known to be anomalous. A detector that `uses_defects` is
+    calibrated on what its items score without them, which is known to be normal.
+    """
     made = make(step)
-    told = {"layout": encoder.layout} if plan.modality == "table" and getattr(made, "uses_layout", False) else {}
+    told: dict[str, Any] = {}
+    if plan.modality == "table" and getattr(made, "uses_layout", False):
+        told["layout"] = encoder.layout
+    if defects is not None and getattr(made, "uses_defects", False):
+        told["defects"] = defects
     scorer: Detector = made.fit(x, groups=items.group, seed=plan.seed, **told)
-    calibration = Calibration(scorer.held_out.item, plan.target_far, known_normal=plan.training == "normal")
-    local = scorer.held_out.local
+    normal: Scores | None = getattr(scorer, "held_out_normal", None)
+    held_out = scorer.held_out if normal is None else normal
+    known = plan.training == "normal" or normal is not None
+    calibration = Calibration(held_out.item, plan.target_far, known_normal=known)
+    local = held_out.local
     level = float(np.quantile(local, LOCAL_QUANTILE)) if local is not None else float(np.finfo(np.float32).max)
     peaks = None if local is None else road(plan.modality).peaks(local)
     own = plan.model_copy(update={"detector": step})
@@ -167,7 +186,7 @@ def save(fitted: FittedDetector, folder: Path, *, beside: Path | None = None) ->
 def save_calibration(fitted: FittedDetector, folder: Path) -> None:
     """Write what `with_calibration` reads."""
     settings = {
-        "known_normal": fitted.plan.training == "normal",
+        "known_normal": fitted.threshold.method == "conformal",
         "target_far": fitted.threshold.target_far,
         "local_level": fitted.local_level,
         "train_ids": list(fitted.train_ids),
@@ -200,7 +219,7 @@ def load(folder: Path) -> FittedDetector:
         plan = Plan.model_validate(document["plan"])
         cards = load_cards()
         encoder_type, scorer_type = (resolve(cards[step.tool]) for step in (plan.encoder, plan.detector))
-        encoder = road(plan.modality).load_encoder(encoder_type, folder / "encoder")
+        encoder = paired(road(plan.modality).load_encoder(encoder_type, folder / "encoder"), plan, cards)
         scorer = scorer_type.restore(State(*load_state(folder / "scorer")))
         fitted = with_calibration(plan, encoder, scorer, folder)
         _try_out(scorer, road(plan.modality).blank(encoder))
@@ -240,9 +259,15 @@ def _sample(scores: NDArray[Any]) -> NDArray[np.float64]:
 def _try_out(scorer: Detector, x: Floats) -> None:
     """Score one encoded item, so that arrays of shapes that do not fit are found before they are used."""
     found = scorer.score(x)
-    local = (a for a in (found.local, found.doubt) if a is not None)
-    if found.item.shape != (1,) or any(a.shape not in (x.shape, x.shape[:-1]) for a in local):
+    if found.item.shape != (1,) or not (_fits(found.local, x) and _fits(found.doubt, x)):
         raise ValueError(f"the detector does not fit its encoder, whose items have the shape {x.shape[1:]}")
+
+
+def _fits(local: Floats | None, x: Floats) -> bool:
+    """Maps have one score a patch, which may be several of the encoder's cells; rows have one a column."""
+    if local is None or local.shape in (x.shape, x.shape[:-1]):
+        return True
+    return local.ndim == 3 == x.ndim - 1 and all(n and m % n == 0 for n, m in zip(local.shape, x.shape, strict=False))
 
 
 def read_threshold(folder: Path) -> Threshold:

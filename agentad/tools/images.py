@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agentad.backbones.encoder import PatchEncoder
+from agentad.backbones.paired import PairedEncoder
 from agentad.detectors.base import Floats, Scores
+from agentad.errors import InputError
 from agentad.flow import Evidence, Modality, RegionEvidence
 from agentad.modalities.image import ImageData, open_images
 from agentad.modalities.image import recognise as recognise_images
 from agentad.modalities.image.maps import Region, map_to_bytes, regions, upsample
 from agentad.modalities.image.maps import peaks as image_peaks
+from agentad.modalities.image.pixels import Pixels
+from agentad.modalities.image.register import onto
 from agentad.tools.road import Batch, Indices
 
 if TYPE_CHECKING:
@@ -57,7 +62,41 @@ def batches(encoder: PatchEncoder, data: ImageData, index: Indices) -> Iterator[
     """A few images at a time, large ones one by one."""
     for part in _parts(data, index):
         raw = [data.read(int(i)) for i in part]
-        yield Batch(part, raw, encoder.encode(raw))
+        if isinstance(encoder, PairedEncoder):
+            yield Batch(part, raw, encoder.encode_pairs(raw, _templates(data, part, raw)))
+        else:
+            yield Batch(part, raw, encoder.encode(raw))
+
+
+def _templates(data: ImageData, part: Indices, raw: Sequence[Pixels]) -> list[Pixels]:
+    """The template of each image, laid onto it."""
+    found = []
+    for i, image in zip(part.tolist(), raw, strict=True):
+        template = data.template(i)
+        if template is None:
+            raise InputError(
+                f"{data.items.id[i]}: no template to compare it with; give pairs, such as 1_temp.png beside "
+                "1_test.png, or a folder `template` with the same names"
+            )
+        found.append(onto(template, image))
+    return found
+
+
+def defects(data: ImageData, index: Indices, grid: tuple[int, int]) -> NDArray[np.bool_] | None:
+    """(n, rows, columns) bool: cells of the images at `index` that are known to touch a defect; None if none is known.
+
+    Only the data's boxes are asked: a mask file belongs to images that are judged.
+    """
+    if not any(data.boxes(int(i)) for i in index):
+        return None
+    found = np.zeros((len(index), *grid), np.bool_)
+    for cells, i in zip(found, index.tolist(), strict=True):
+        width, height = data.size(i)
+        for box in data.boxes(i) or ():
+            top, bottom = box.y1 * grid[0] // height, -(-box.y2 * grid[0] // height)
+            left, right = box.x1 * grid[1] // width, -(-box.x2 * grid[1] // width)
+            cells[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = True
+    return found
 
 
 def _parts(data: ImageData, index: Indices) -> Iterator[Indices]:

@@ -83,6 +83,10 @@ class Road(Protocol):
         """The items at `index` (sorted), read and encoded in bounded memory."""
         ...
 
+    def defects(self, data: Any, index: Indices, grid: tuple[int, ...]) -> NDArray[np.bool_] | None:
+        """(n, h, w) bool: where the items at `index` are known to be anomalous, in cells; None: nowhere."""
+        ...
+
     def save_encoder(self, encoder: Any, folder: Path) -> None:
         """Write the encoder, with weights if it has any, so that `load_encoder` needs nothing else."""
         ...

@@ -71,6 +71,11 @@ def batches(encoder: TableEncoder, data: TableData, index: Indices) -> Iterator[
         start += len(frame)
 
 
+def defects(data: TableData, index: Indices, grid: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """Rows are normal or not as a whole."""
+    return None
+
+
 def save_encoder(encoder: TableEncoder, folder: Path) -> None:
     """Arrays and settings."""
     save_state(folder, *encoder.state())

@@ -37,6 +37,7 @@ NAMES = [
     "memory-bank",
     "neighbour-rows",
     "patch-filters",
+    "pixel-blocks",
     "pyod",
     "robust-fusion",
     "score-norm",
@@ -44,6 +45,8 @@ NAMES = [
     "siglip2-base",
     "smote-rows",
     "table-encoder",
+    "template-diffusion",
+    "template-distance",
     "transplanted-rows",
     "uniform-rows",
 ]

@@ -2,15 +2,17 @@
 
 Only names are read here, never pixels. Understood: MVTec (`train/good`, `test/<type>`, `ground_truth/<type>`) and its
 relatives, a folder of normals beside a folder of anomalies (`ok` and `ng`, `yes` and `no`, `no_defect` and `defect` …),
-template and test pairs (`1_temp.png`, `1_test.png`), several such data sets side by side, and a plain folder.
+pairs of an image and its template (see `pairs`), several such data sets side by side, and a plain folder.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from agentad.modalities.image.pairs import find_templates
 
 _NORMAL = "good normal normals ok fine healthy negative negatives nondefective undamaged pass passed"
 _ANOMALOUS = """
@@ -38,15 +40,20 @@ class Arrangement:
     """What the names say about n files: parallel lists over the images, in the order of the files given."""
 
     images: list[int] = field(default_factory=list)
-    """Positions of the images among the files; the others are masks."""
+    """Positions of the images among the files; the others are masks and templates."""
     label: list[int] = field(default_factory=list)
     kind: list[str] = field(default_factory=list)
     given: list[str] = field(default_factory=list)
     masks: list[tuple[int, ...]] = field(default_factory=list)
     """Positions of each image's mask files."""
-    source: list[str] = field(default_factory=list)
-    """Images that share a source other than empty show the same thing."""
+    template: list[int] = field(default_factory=list)
+    """Position of each image's template among the files, or -1."""
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def paired(self) -> bool:
+        """Whether the images come with templates."""
+        return any(at >= 0 for at in self.template)
 
 
 def class_of(name: str) -> int | None:
@@ -73,7 +80,11 @@ def arrange(ids: Sequence[str]) -> Arrangement:
     """Labels, types, splits and masks of the image files named by `ids` (paths with forward slashes)."""
     paths = [_split_id(id) for id in ids]
     is_mask = _mask_files(paths)
-    result = Arrangement(images=[i for i, mask in enumerate(is_mask) if not mask])
+    shown = [i for i, mask in enumerate(is_mask) if not mask]
+    templates = {shown[i]: shown[t] for i, t in find_templates([paths[i] for i in shown]).items()}
+    taken = set(templates.values())
+    result = Arrangement(images=[i for i in shown if i not in taken])
+    result.template = [templates.get(i, -1) for i in result.images]
     images = [paths[i] for i in result.images]
     places = [_Place.of(folders) for folders, _ in images]
     masks = [(i, paths[i]) for i, mask in enumerate(is_mask) if mask]
@@ -81,7 +92,7 @@ def arrange(ids: Sequence[str]) -> Arrangement:
     result.given = [place.given for place in places]
     result.label = [place.label for place in places]
     result.kind = _kinds(places, result)
-    _read_pairs(images, result)
+    _note_pairs(templates, result)
     result.masks = _match_masks(images, places, masks, result)
     return result
 
@@ -207,20 +218,15 @@ def _kinds(places: Sequence[_Place], result: Arrangement) -> list[str]:
     return ["/".join((*p.base, p.kind)) if p.kind else "" for p in places]
 
 
-def _read_pairs(images: Sequence[tuple[Folders, str]], result: Arrangement) -> None:
-    """`x_temp` beside `x_test`: the template is normal, and both show the same thing."""
-    at = {path: i for i, path in enumerate(images)}
-    result.source = [""] * len(images)
-    pairs = 0
-    for (folders, stem), i in at.items():
-        j = at.get((folders, f"{stem[:-5]}_test")) if stem.endswith("_temp") else None
-        if j is None or result.label[i] >= 0 or result.label[j] >= 0:
-            continue
-        result.label[i] = 0
-        result.source[i] = result.source[j] = "/".join((*folders, stem[:-5]))
-        pairs += 1
-    if pairs:
-        result.notes.append(f"{pairs} pairs of a template and a test image; templates are taken as normal")
+def _note_pairs(templates: Mapping[int, int], result: Arrangement) -> None:
+    if not templates:
+        return
+    count = len(set(templates.values()))
+    result.notes.append(
+        f"{len(templates)} pairs of an image and its template"
+        + (f" ({count} different templates)" if count != len(templates) else "")
+        + "; templates are compared with, not scored"
+    )
 
 
 def _match_masks(

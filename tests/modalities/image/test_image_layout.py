@@ -155,12 +155,6 @@ def test_several_data_sets() -> None:
     assert a.notes[-1] == "2 data sets lie side by side (nut, pill); point at one for a sharper detector"
 
 
-def test_pairs_of_template_and_test_share_a_source() -> None:
-    a = arrange(["1_temp.png", "1_test.png", "2_temp.png"])
-    assert a.label == [0, -1, -1]
-    assert a.source == ["1", "1", ""]
-
-
 def test_plain_folder_keeps_a_file_that_only_looks_like_a_mask() -> None:
     a = arrange(["a/x_mask.png", "y.png"])
     assert (len(a.images), layout_of(a.label, a.given), Counter(a.label)) == (2, "plain", {-1: 2})
