@@ -30,7 +30,9 @@ NAMES = [
     "memory-bank",
     "neighbour-rows",
     "patch-filters",
+    "pixels",
     "pyod",
+    "reconstruction",
     "robust-fusion",
     "score-norm",
     "self-cleaning",
@@ -38,6 +40,7 @@ NAMES = [
     "table-encoder",
     "transplanted-rows",
     "uniform-rows",
+    "zero-shot-clip",
 ]
 
 CARD = """---
