@@ -28,7 +28,7 @@ class ContextUnet(nn.Module):
     def __init__(self, channels: int, size: int, *, fold: int = 2, width: int = 32) -> None:
         super().__init__()
         self.fold = fold
-        self.unet: Any = UNet2DModel(  # type: ignore[no-untyped-call]
+        unet: Any = UNet2DModel(  # type: ignore[no-untyped-call]
             sample_size=size // fold,
             in_channels=(2 * channels + 1) * fold**2,
             out_channels=channels * fold**2,
@@ -39,9 +39,9 @@ class ContextUnet(nn.Module):
             attention_head_dim=width,
             norm_num_groups=_GROUPS,
         )
-        leave: Any = self.unet.conv_out
-        nn.init.zeros_(leave.weight)  # begins with the mean image, which is 0
-        nn.init.zeros_(leave.bias)
+        nn.init.zeros_(unet.conv_out.weight)  # begins with the mean image, which is 0
+        nn.init.zeros_(unet.conv_out.bias)
+        self.unet = unet
 
     def forward(self, noisy: Tensor, clean: Tensor, hidden: Tensor, t: Tensor) -> Tensor:
         """Noisy and clean images (n, c, s, s), hidden places (n, 1, s, s) and timesteps (n,) to (n, c, s, s).
