@@ -160,6 +160,8 @@ class ClipPair:
         try:
             config = PreTrainedConfig.get_config_dict(name, **options)[0]
             self._family = str(config.get("model_type"))
+            if not config:
+                raise OSError("there is no config.json")
             if self._family not in _FAMILIES:
                 raise InputError(f"model {where}: of type {self._family!r}; give one of {', '.join(_FAMILIES)}")
             self._model = _FAMILIES[self._family][0].from_pretrained(name, use_safetensors=True, **options).eval()
@@ -183,7 +185,7 @@ class ClipPair:
         said = {
             "family": self._family,
             **self._scaling(),
-            "temperature": float(model.logit_scale.exp()),
+            "temperature": float(model.logit_scale.detach().exp()),
             "untrained": not any(bool(bias.any()) for bias in norms),
         }
         config = vision.to_dict()
