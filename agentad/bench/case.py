@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from agentad.bench.cost import forget_peak, timed
 from agentad.detectors.base import Floats, Ints, Scores
-from agentad.flow import DataProfile, Plan, Request
+from agentad.flow import DataProfile, Plan, Request, Step
 from agentad.modalities.items import Items
 from agentad.planning import RulePlanner
 from agentad.planning.situation import Available
@@ -18,7 +18,7 @@ from agentad.steps.peak import peak_mb
 from agentad.steps.score import Scored
 from agentad.tools.cards import load_cards
 from agentad.tools.fitted import encode_sample
-from agentad.tools.road import Batch, Indices, Progress, road
+from agentad.tools.road import Batch, Indices, Progress, road, silent
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ class Case:
     """Most memory the process held meanwhile."""
     notes: tuple[str, ...] = field(default=(), kw_only=True)
     """What was left out of the split or added to it."""
+    others: dict[str, Case] = field(default_factory=dict, repr=False, kw_only=True)
+    """The same data through other encoders, by their settings."""
 
     @property
     def items(self) -> Items:
@@ -76,6 +78,15 @@ class Case:
     def labels(self) -> Ints:
         """(m,) of the judged items; for metrics and nothing else."""
         return np.asarray(self.data.items.label[self.test])
+
+    def seen_through(self, encoder: Step) -> Case:
+        """The case through the encoder that a method needs, encoded once."""
+        if encoder == self.plan.encoder:
+            return self
+        plan, key = self.plan.model_copy(update={"encoder": encoder}), encoder.model_dump_json()
+        if key not in self.others:
+            self.others[key] = encoded(plan, self.data, self.train, self.test, silent)
+        return replace(self.others[key], plan=plan)
 
     def scored(self, fitted: Fitted) -> Scored:
         """Scores of the judged items: held-out ones where they were learned from, as on the road."""

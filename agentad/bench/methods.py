@@ -28,6 +28,8 @@ class Method:
     same: str
     """Equal for methods that do the same work."""
     learn: Callable[[], Learned]
+    case: Case | None = None
+    """The data set through an encoder of its own, for a method that needs one."""
 
 
 def names(
@@ -42,7 +44,7 @@ def names(
     """Names of the methods to run: those in `asked` (`a,b`, `all` or `default`), then the baselines in `always`.
 
     Methods are the tools of one `kind`, the default and the baselines. Those `on_request` may be asked for and are not
-    part of `all`.
+    part of `all`, and neither are tools with settings that their card leaves to the user.
 
     Raises:
         InputError: there is no such method, or it is not for this kind of training data.
@@ -53,7 +55,8 @@ def names(
     fitting = [card.name for card in cards if training in card.requires.training]
     wanted = [part.strip() for part in asked.split(",") if part.strip()]
     if wanted == [ALL]:
-        wanted = [DEFAULT, *fitting]
+        ready = [card.name for card in cards if all(card.params[name].default for name in card.requires.settings)]
+        wanted = [DEFAULT, *(name for name in fitting if name in ready)]
     allowed = list(dict.fromkeys([DEFAULT, *fitting, *always, *on_request]))
     for name in wanted:
         if name not in allowed:
@@ -85,7 +88,8 @@ def of_step(step: Step, case: Case) -> Method:
     card = load_cards()[step.tool]
     resolve(card)  # imported here, so that the time this takes is not counted as fitting
     same = f"{step.tool} {sorted(step.params.items())}"
-    return Method(step.tool, card.diffusion, same, lambda: _learned(case, fitted(case, step)))
+    own = case.seen_through(step.encoder or card.encoder or case.plan.encoder)
+    return Method(step.tool, card.diffusion, same, lambda: _learned(own, fitted(own, step)), own)
 
 
 def _learned(case: Case, fitted: Fitted) -> Learned:

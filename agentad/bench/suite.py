@@ -177,7 +177,7 @@ class Bench:
             try:
                 method = self._suite.method(name, case, shots)
                 if method.same not in measured:
-                    measured[method.same] = self._suite.row(case, *_scored(method))
+                    measured[method.same] = self._suite.row(method.case or case, *_scored(method))
             except Exception as error:  # as above, for the other methods
                 self._fail(dataset, [(shots, name)], case.plan.seed, error)
                 continue

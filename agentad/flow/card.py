@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from agentad.flow.base import Noun
-from agentad.flow.plan import Value
+from agentad.flow.plan import Step, Value
 from agentad.flow.profile import Modality
 
 
@@ -32,6 +32,8 @@ class Requires(Noun):
     """Fewest items to learn from."""
     anomalies: int = 0
     """Fewest real anomalies to learn from."""
+    settings: tuple[str, ...] = ()
+    """Parameters without a usable default: the user has to give them, in a plan or on a card of their own."""
     weights: tuple[str, ...] = ()
     """Pretrained weights it needs (`agentad models list`); a card may write a single name."""
     package: str | None = Field(default=None, pattern=r"^[a-z]\w*$")
@@ -62,6 +64,10 @@ class ToolCard(Noun):
     avoid_when: tuple[str, ...] = ()
     uses: tuple[Literal["template"], ...] = ()
     """`template`: it compares each image with its template, and works on pairs alone."""
+    encoder: Step | None = None
+    """Of a detector: the encoder it works on, and how that is set; None: any that gives features."""
+    raw: bool = False
+    """Of an encoder: gives the data as it is, which is no use but to detectors that name it as their `encoder`."""
     parts: tuple[str, ...] = ()
     """Tools it is made of. Who excludes one of them excludes it."""
     requires: Requires = Requires()

@@ -18,6 +18,8 @@ class Step(Noun):
     tool: str
     """Name of a tool card."""
     params: dict[str, Value] = {}
+    encoder: Step | None = None
+    """What a detector or baseline sees, where its card names an encoder of its own; None: what the plan's gives."""
     why: str = ""
 
 

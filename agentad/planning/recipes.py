@@ -54,7 +54,8 @@ class Recipe(Noun):
 
 def dump_plan(plan: Plan) -> str:
     """`plan` as YAML: the same plan is the same text, and `load_plan` reads it back equal."""
-    text: str = yaml.dump(plan.model_dump(mode="json"), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    facts = plan.model_dump(mode="json", exclude_none=True)
+    text: str = yaml.dump(facts, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
     return text
 
 

@@ -83,7 +83,7 @@ def choose(kind: Kind, situation: Situation, training: Training) -> Step:
         Infeasible: there is none; names the exclusions, or each tool's reason.
     """
     offered = _ranked(kind, situation, training)
-    reasons = [situation.unmet(card, training) for card in offered]
+    reasons = [situation.unmet(card, training) or situation.unset(card, {}) for card in offered]
     for card, reason in zip(offered, reasons, strict=True):
         if reason is None:
             return Step(tool=card.name, params=_params(card, situation), why=_why(kind, card, situation, training))

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import Literal
 
 from agentad.errors import Infeasible, InputError
-from agentad.flow import DataProfile, Request, ToolCard
+from agentad.flow import DataProfile, Request, ToolCard, Value
 from agentad.planning.words import Wishes, read_wishes
 
 Cards = Mapping[str, ToolCard]
@@ -107,18 +107,27 @@ class Situation:
         return self.profile.normal if self.known_normal else self.profile.normal + self.profile.unlabelled
 
     def offered(self, kind: Kind) -> list[ToolCard]:
-        """Tools for this modality that the user did not exclude, by name."""
+        """Tools for this modality that the user did not exclude, by name; no encoder that gives the data as it is."""
         fitting = (
-            card for card in self.cards.values() if card.kind == kind and self.profile.modality in card.modalities
+            card
+            for card in self.cards.values()
+            if card.kind == kind and self.profile.modality in card.modalities and not card.raw
         )
         return [
             card for card in fitting if card.name not in self.excluded and (self.paired or "template" not in card.uses)
         ]
 
     def usable(self, kind: Kind) -> list[ToolCard]:
-        """The tools `offered` that the data allows, whatever it is assumed to be."""
+        """The tools `offered` that the data allows, whatever it is assumed to be, without settings by the user."""
         assumed: tuple[Training, ...] = ("normal", "contaminated")
-        return [card for card in self.offered(kind) if any(self.unmet(card, training) is None for training in assumed)]
+        found = [card for card in self.offered(kind) if any(self.unmet(card, training) is None for training in assumed)]
+        return [card for card in found if self.unset(card, {}) is None]
+
+    def unset(self, card: ToolCard, params: Mapping[str, Value]) -> str | None:
+        """What the user would have to set before the tool can be used, or None. Empty counts as not set."""
+        names = [name for name in card.requires.settings if not params.get(name, card.params[name].default)]
+        said = "; ".join(f"{card.name} needs the setting {name}: {card.params[name].help}" for name in names)
+        return said or None
 
     def has_weights(self, card: ToolCard) -> bool:
         """Whether the pretrained weights that the tool needs, if any, are on this machine."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentad.errors import PlanRejected
-from agentad.flow import DataProfile, Plan, Request, Step
+from agentad.flow import DataProfile, Plan, Request, Step, ToolCard
 from agentad.planning.situation import Available, Cards, Kind, Situation, Training
 from agentad.tools.cards import check_params
 
@@ -63,7 +63,23 @@ def _checked(step: Step, kind: Kind, training: Training, situation: Situation) -
         raise PlanRejected(f"{card.name} is of kind {card.kind}; the {kind}s for {situation.items} are: {offered}")
     if situation.profile.modality not in card.modalities:
         raise PlanRejected(f"{card.name} is not for {situation.items}; the {kind}s for them are: {offered}")
-    reason = situation.unmet(card, training)
+    reason = situation.unmet(card, training) or situation.unset(card, step.params)
     if reason:
         raise PlanRejected(reason)
-    return step.model_copy(update={"params": check_params(card, step.params)})
+    if card.raw:
+        raise PlanRejected(f"{card.name} gives no features; the encoders for {situation.items} are: {offered}")
+    return step.model_copy(update={"params": check_params(card, step.params), "encoder": _own(step, card, situation)})
+
+
+def _own(step: Step, card: ToolCard, situation: Situation) -> Step | None:
+    """The encoder that a step's tool works on alone, completed; None: the plan's."""
+    if card.encoder is None and step.encoder is not None:
+        raise PlanRejected(f"{card.name} works on the plan's encoder; leave out its own, {step.encoder.tool}")
+    if card.encoder is None:
+        return None
+    own = step.encoder or card.encoder
+    if own.tool != card.encoder.tool:
+        raise PlanRejected(f"{card.name} works on the encoder {card.encoder.tool}, not on {own.tool}")
+    if own.tool not in situation.cards:
+        raise PlanRejected(f"{card.name} works on the encoder {own.tool}, and there is no such tool")
+    return own.model_copy(update={"params": check_params(situation.cards[own.tool], own.params)})

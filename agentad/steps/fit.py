@@ -1,4 +1,4 @@
-"""Fit and calibrate the planned detector and its baselines on the same encoded items."""
+"""Fit and calibrate the planned detector and its baselines on the same items, encoded for each as it needs them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentad.detectors.base import Scores
+from agentad.flow import Step
 from agentad.steps.session import Session
 from agentad.store.arrays import load_state, save_state
 from agentad.tools import fitted as tool
@@ -17,18 +18,23 @@ from agentad.tools.road import Indices, road
 def fit(session: Session, folder: Path) -> None:
     """`detector/`, `baselines/NAME/`, and in `held_out/NAME/` the scores of the training items the run has to score."""
     plan, split = session.plan, session.split
-    encoder, sample, x = tool.encode_sample(plan, session.data, split.train, session.progress)
-    items = session.data.items.take(sample)
-    wanted = np.isin(sample, split.scored)
-    marked = road(plan.modality).defects(session.data, sample, x.shape[1:3])
     chosen = [plan.detector, *plan.baselines]
+    seen: Step | None = None
     for done, step in enumerate(chosen):
+        if seen != tool.seen_by(step, plan):
+            seen = tool.seen_by(step, plan)
+            own = plan.model_copy(update={"encoder": seen})
+            encoder, sample, x = tool.encode_sample(own, session.data, split.train, session.progress)
+            marked = road(plan.modality).defects(session.data, sample, x.shape[1:3])
         session.progress("fitting", done, len(chosen))
-        made = tool.fit(plan, step, encoder, x, items, defects=marked)
+        made = tool.fit(plan, step, encoder, x, session.data.items.take(sample), defects=marked)
         if step is plan.detector:
             tool.save(made, folder / "detector")
         else:
-            tool.save(made, folder / "baselines" / step.tool, beside=folder / "detector")
+            shared = seen == tool.seen_by(plan.detector, plan)
+            beside = folder / "detector" if shared else None
+            tool.save(made, folder / "baselines" / step.tool, beside=beside)
+        wanted = np.isin(sample, split.scored)
         _save_held_out(folder / "held_out" / step.tool, made.scorer.held_out, sample, wanted)
     session.progress("fitting", len(chosen), len(chosen))
 

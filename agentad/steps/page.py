@@ -64,7 +64,7 @@ def _report(session: Session) -> Report:
         timings={name: spent["cpu_seconds"] for name, spent in timings.items()},
         versions={"python": sys.version.split()[0], **library_versions()},
         reproduce=_command(session),
-        notes=split.notes,
+        notes=(*split.notes, *getattr(session.fitted.scorer, "notes", ())),
     )
 
 

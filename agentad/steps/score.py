@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from agentad.detectors.base import Detector, Scores
+from agentad.detectors.base import Scores
 from agentad.detectors.conformal import Calibration
 from agentad.errors import AgentadError
 from agentad.flow import Evidence, ScoredItem
@@ -64,9 +64,7 @@ class Scored:
 def score(session: Session, folder: Path) -> None:
     """`scores.jsonl`, maps, and the raw scores of every method."""
     fitted, split = session.fitted, session.split
-    baselines = {
-        step.tool: load(session.folder("fit") / "baselines" / step.tool).scorer for step in session.plan.baselines
-    }
+    baselines = {step.tool: load(session.folder("fit") / "baselines" / step.tool) for step in session.plan.baselines}
     results = {name: Scored.empty(split.scored) for name in session.methods}
     main = results[session.plan.detector.tool]
     known, scores = held_out(session, session.plan.detector.tool)
@@ -77,7 +75,7 @@ def score(session: Session, folder: Path) -> None:
     judged[split.test] = True
     fresh = np.setdiff1d(split.scored, known, assume_unique=True)
     for batch in _score_fresh(fitted, session.data, fresh, main, folder, session.progress):
-        _score_baselines(baselines, batch, judged, results)
+        _score_baselines(baselines, fitted, batch, judged, results)
     for name, result in results.items():
         _save(folder / "methods" / name, result)
     included = np.isin(split.scored, known)
@@ -105,13 +103,24 @@ def _score_fresh(
 
 
 def _score_baselines(
-    baselines: Mapping[str, Detector], batch: Batch, judged: NDArray[np.bool_], into: Mapping[str, Scored]
+    baselines: Mapping[str, FittedDetector],
+    beside: FittedDetector,
+    batch: Batch,
+    judged: NDArray[np.bool_],
+    into: Mapping[str, Scored],
 ) -> None:
-    """Baselines are only asked about `judged` items (of all n), which metrics will be computed on."""
-    wanted = judged[batch.index]
-    if wanted.any():
-        for name, detector in baselines.items():
-            into[name].put(batch.index[wanted], detector.score(batch.x[wanted]))
+    """Baselines are only asked about `judged` items (of all n), which metrics will be computed on.
+
+    The batch is encoded for the detector they run `beside`, and again for a baseline that sees something else.
+    """
+    chosen = np.flatnonzero(judged[batch.index])
+    if not len(chosen):
+        return
+    part = _taken(batch, chosen)
+    for name, baseline in baselines.items():
+        shared = baseline.plan.encoder == beside.plan.encoder
+        x = part.x if shared else baseline.encoder.encode(part.raw)
+        into[name].put(part.index, baseline.scorer.score(x))
 
 
 def _explain_held_out(
@@ -131,10 +140,15 @@ def _explain(fitted: FittedDetector, data: Any, batch: Batch, scores: Scores, in
     chosen = _worth_explaining(fitted, scores.item)
     if not len(chosen):
         return
-    raw = [batch.raw[i] for i in chosen] if isinstance(batch.raw, list) else batch.raw[chosen]
-    part = Batch(batch.index[chosen], raw, batch.x[chosen])
+    part = _taken(batch, chosen)
     found = fitted.evidence(data, part, scores.take(chosen))
     into.evidence.update(zip(part.index.tolist(), map(as_json, found), strict=True))
+
+
+def _taken(batch: Batch, chosen: Indices) -> Batch:
+    """The items at the positions `chosen` of a batch."""
+    raw = [batch.raw[i] for i in chosen] if isinstance(batch.raw, list) else batch.raw[chosen]
+    return Batch(batch.index[chosen], raw, batch.x[chosen])
 
 
 def as_json(said: tuple[Evidence, ...]) -> str:

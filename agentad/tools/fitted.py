@@ -107,6 +107,11 @@ def make(step: Step, cards: Mapping[str, ToolCard] | None = None) -> Any:
     return resolve(card)(**check_params(card, step.params))
 
 
+def seen_by(step: Step, plan: Plan) -> Step:
+    """The encoder that a detector or baseline of `plan` works on."""
+    return step.encoder or plan.encoder
+
+
 def encode_sample(plan: Plan, data: Any, train: Indices, progress: Progress = silent) -> tuple[Any, Indices, Floats]:
     """Fit the encoder and encode what detectors are fitted on: a sample of `train`, at most the road's `FIT_ITEMS`."""
     way = road(plan.modality)
@@ -156,7 +161,7 @@ def fit(
     local = held_out.local
     level = float(np.quantile(local, LOCAL_QUANTILE)) if local is not None else float(np.finfo(np.float32).max)
     peaks = None if local is None else road(plan.modality).peaks(local)
-    own = plan.model_copy(update={"detector": step})
+    own = plan.model_copy(update={"detector": step, "encoder": seen_by(step, plan)})
     ids = tuple(str(name) for name in items.id)
     return FittedDetector(own, encoder, scorer, calibration, level, ids, None if peaks is None else np.sort(peaks))
 

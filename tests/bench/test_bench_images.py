@@ -7,6 +7,7 @@ from agentad.bench import bench_images
 from agentad.bench.images import METRICS, Images
 from agentad.bench.methods import names
 from agentad.errors import InputError
+from agentad.flow import Step
 from agentad.modalities.image import open_images
 from agentad.tools.cards import load_cards
 from agentad.tools.road import silent
@@ -70,7 +71,11 @@ def test_default_is_what_the_rules_choose_and_tools_are_set_as_in_its_plan(categ
         "mahalanobis": ("mahalanobis", False),
         "memory-bank": ("memory-bank", False),
         "memory-bank-coreset": ("memory-bank", False),
+        "reconstruction": ("reconstruction", True),
     }
+    assert methods["reconstruction"].case.plan.encoder == Step(tool="pixels", params={"size": 64})
+    assert methods["reconstruction"].case.x.shape == (16, 64, 64, 3)
+    assert methods["memory-bank"].case is case  # on patch features, as ever
     assert methods["default"].same == methods["bank-diffusion"].same
     own = {name: param.default for name, param in load_cards()["memory-bank"].params.items()}
     assert methods["memory-bank"].same == f"memory-bank {sorted(own.items())}"  # whatever the default is set to

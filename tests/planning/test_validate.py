@@ -84,3 +84,49 @@ def test_missing_weights_and_items_are_rejected(cards, asked, images):
     with pytest.raises(PlanRejected) as caught:
         validate(plan, asked(), images(normal=1), cards)
     assert str(caught.value) == "dinov2-small needs at least 2 images to learn from, and there is 1"
+
+
+def test_a_detector_gets_the_encoder_its_card_names(cards, asked, images):
+    profile = images(normal=50, anomalous=5)
+    plan = RulePlanner().plan(asked(), profile, cards)
+    wanted = plan.model_copy(update={"detector": Step(tool="reconstruction")})
+    found = validate(wanted, asked(), profile, cards)
+    assert found.detector.encoder == Step(tool="pixels", params={"size": 64})
+    assert found.encoder == plan.encoder  # what the baseline sees
+    assert all(step.encoder is None for step in found.baselines)
+    larger = Step(tool="reconstruction", encoder=Step(tool="pixels", params={"size": 128}))
+    own = validate(plan.model_copy(update={"detector": larger}), asked(), profile, cards).detector.encoder
+    assert own == Step(tool="pixels", params={"size": 128})
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (
+            {"detector": Step(tool="reconstruction", encoder=Step(tool="patch-filters"))},
+            "reconstruction works on the encoder pixels, not on patch-filters",
+        ),
+        (
+            {"detector": Step(tool="feature-diffusion", encoder=Step(tool="pixels"))},
+            "feature-diffusion works on the plan's encoder; leave out its own, pixels",
+        ),
+        (
+            {"detector": Step(tool="zero-shot-clip")},
+            "zero-shot-clip needs the setting model: Folder of a CLIP or SigLIP model with safetensors, or its hub id "
+            "with the commit, owner/name@commit.",
+        ),
+    ],
+)
+def test_an_encoder_that_does_not_go_with_a_detector_is_rejected(cards, asked, images, change, complaint):
+    profile = images(normal=50, anomalous=5)
+    plan = RulePlanner().plan(asked(), profile, cards)
+    with pytest.raises(PlanRejected) as caught:
+        validate(plan.model_copy(update=change), asked(), profile, cards)
+    assert str(caught.value) == complaint
+
+
+def test_what_gives_no_features_is_no_encoder_of_a_plan(cards, asked, images):
+    profile = images(normal=50)
+    plan = RulePlanner().plan(asked(), profile, cards)
+    with pytest.raises(PlanRejected, match=r"^pixels gives no features; the encoders for images are: "):
+        validate(plan.model_copy(update={"encoder": Step(tool="pixels")}), asked(), profile, cards)

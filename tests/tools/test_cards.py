@@ -38,7 +38,9 @@ NAMES = [
     "neighbour-rows",
     "patch-filters",
     "pixel-blocks",
+    "pixels",
     "pyod",
+    "reconstruction",
     "robust-fusion",
     "score-norm",
     "self-cleaning",
@@ -49,6 +51,7 @@ NAMES = [
     "template-distance",
     "transplanted-rows",
     "uniform-rows",
+    "zero-shot-clip",
 ]
 
 CARD = """---
