@@ -197,18 +197,11 @@ def _about_training(situation: Situation, training: Training, quote: str | None)
 
 
 def _about_weights(situation: Situation, training: Training) -> list[str]:
-    missing = []
-    for card in _ranked("encoder", situation, training):
-        if situation.unmet(card, training) is None:
-            break  # this one is chosen: those that would have been better come before it
-        if not situation.has_weights(card):
-            missing.append(card)
-    return [
-        f"{situation.unmet(card, training)}: a simpler encoder stands in. "
-        + " and ".join(f"`agentad models pull {name}`" for name in situation.missing_weights(card))
-        + " gets them."
-        for card in missing
-    ]
+    best = _ranked("encoder", situation, training)[0]
+    if situation.has_weights(best):
+        return []
+    commands = " and ".join(f"`agentad models pull {name}`" for name in situation.missing_weights(best))
+    return [f"{situation.unmet(best, training)}: a simpler encoder stands in. To get them: {commands}."]
 
 
 def _about_words(situation: Situation) -> list[str]:

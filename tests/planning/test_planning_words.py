@@ -6,6 +6,7 @@ from agentad.planning.words import Wishes, read_wishes
 PRETRAINED = (
     "dinov2-base",
     "dinov2-large",
+    "dinov2-lite",
     "dinov2-small",
     "dinov3-base",
     "dinov3-small",
@@ -61,7 +62,7 @@ def test_impossible_rates_are_refused(cards, text: str, complaint: str):
         ("Don’t use dinov2-small or the patch filters, please", ("dinov2-small", "patch-filters")),
         ("find odd rows, no self cleaning and empirical denoiser", ("empirical-denoiser", "self-cleaning")),
         ("no feature diffusion", ("feature-diffusion",)),
-        ("never use nearest neighbours", ("local-outlier-factor", "memory-bank", "self-cleaning")),
+        ("never use nearest neighbours", ("local-outlier-factor", "memory-bank", "self-cleaning", "template-distance")),
         ("avoid pre-trained models", PRETRAINED),
         ("use the memory bank", ()),
         ("why not use diffusion", ()),

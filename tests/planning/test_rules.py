@@ -73,22 +73,18 @@ def test_images_take_the_fusion(cards, asked, images, facts, training):
     assert [step.tool for step in plan.baselines] == ["memory-bank"]
 
 
-def test_the_baseline_is_set_as_the_fusion_sets_its_own(cards, asked, images):
+def test_the_baseline_on_images_is_set_as_its_card_says(cards, asked, images):
     plan = RulePlanner().plan(asked(), images(normal=200), cards)
-    shared = set(plan.detector.params) & set(plan.baselines[0].params)
-    assert shared
-    assert {name: plan.baselines[0].params[name] for name in shared} == {n: plan.detector.params[n] for n in shared}
+    assert plan.baselines[0].params == {name: param.default for name, param in cards["memory-bank"].params.items()}
 
 
 def test_missing_weights_are_said_aloud(cards, asked, images):
     plan = RulePlanner(available=[]).plan(asked("1 % false alarms"), images(normal=200), cards)
     assert plan.encoder.tool == "patch-filters"
     assert plan.assumptions == (
-        "dinov2-small needs the pretrained weights dinov2-small, and they are not on this machine: a simpler "
-        "encoder stands "
-        "in. `agentad models pull dinov2-small` gets them.",
-        "efficientnet-lite0 needs the pretrained weights efficientnet-lite0, and they are not on this machine: a "
-        "simpler encoder stands in. `agentad models pull efficientnet-lite0` gets them.",
+        "dinov2-lite needs the pretrained weights dinov2-small and efficientnet-lite0, and they are not on this "
+        "machine: a simpler encoder stands in. To get them: `agentad models pull dinov2-small` and `agentad models "
+        "pull efficientnet-lite0`.",
     )
 
 
@@ -96,7 +92,7 @@ def test_the_small_network_stands_in_and_other_weights_are_not_spoken_of(cards, 
     plan = RulePlanner(available=["efficientnet-lite0"]).plan(asked("1 % false alarms"), images(normal=200), cards)
     assert plan.encoder.tool == "efficientnet-lite0"
     assert len(plan.assumptions) == 1
-    assert plan.assumptions[0].startswith("dinov2-small needs the pretrained weights dinov2-small")
+    assert plan.assumptions[0].startswith("dinov2-lite needs the pretrained weights dinov2-small")
 
 
 @pytest.mark.parametrize(
@@ -229,8 +225,9 @@ def test_excluding_every_usable_encoder_is_infeasible(cards, asked, images):
     with pytest.raises(Infeasible) as caught:
         RulePlanner(available=()).plan(asked(exclude=("patch-filters",)), images(normal=200), cards)
     assert str(caught.value) == (
-        "no encoder can be used on /data/parts (excluded: patch-filters): dinov2-small needs the pretrained weights "
-        "dinov2-small, and they are not on this machine; efficientnet-lite0 needs the pretrained weights "
+        "no encoder can be used on /data/parts (excluded: patch-filters): dinov2-lite needs the pretrained weights "
+        "dinov2-small and efficientnet-lite0, and they are not on this machine; dinov2-small needs the pretrained "
+        "weights dinov2-small, and they are not on this machine; efficientnet-lite0 needs the pretrained weights "
         "efficientnet-lite0, and they are not on this machine; add images to learn from, or allow another tool"
     )
 
@@ -239,7 +236,8 @@ def test_too_few_items_are_infeasible(cards, asked, images):
     with pytest.raises(Infeasible) as caught:
         RulePlanner().plan(asked(), images(normal=1, anomalous=7), cards)
     assert str(caught.value) == (
-        "no encoder can be used on /data/parts: dinov2-small needs at least 2 images to learn from, and there is 1; "
+        "no encoder can be used on /data/parts: dinov2-lite needs at least 2 images to learn from, and there is 1; "
+        "dinov2-small needs at least 2 images to learn from, and there is 1; "
         "efficientnet-lite0 needs at least 2 images to learn from, and there is 1; "
         "patch-filters needs at least 2 images to learn from, and there is 1; add images to learn from, or allow "
         "another tool"

@@ -34,6 +34,7 @@ def test_mvtec_profile(tmp_path: Path) -> None:
         "modes": {"RGB": 5},
         "formats": {"PNG": 5},
         "masks": 1,
+        "pairs": 0,
     }
     assert DataProfile.model_validate_json(p.model_dump_json()) == p
     assert data.items.id.tolist() == [
