@@ -35,7 +35,7 @@ class PairPatches:
         blocks: str = "5,7",
         stages: str = "3,5",
         side: int = 18,
-        share: float = 0.8,
+        share: float = 0.6,
         dtype: str = "bfloat16",
         tiles: int = 0,
     ) -> None:
