@@ -23,6 +23,8 @@ from agentad.memory.clusters import ClusteredNeighbours
 from agentad.memory.neighbours import Neighbours
 from agentad.modalities.table.layout import Layout
 
+CENTRES = "centres"
+"""Name of the clusters in a detector's state. Without them the same entries are searched exactly."""
 MOST_EXACT = 20_000
 """Patches beyond which a bank is searched by clusters. Rows of tables are always searched exactly."""
 
@@ -107,7 +109,7 @@ class MemoryBank:
         """The entries and where each came from."""
         arrays: dict[str, NDArray[Any]] = {"vectors": self._entries.references, "item": self._item, "cell": self._cell}
         if isinstance(self._entries, ClusteredNeighbours):
-            arrays["centres"] = self._entries.centres
+            arrays[CENTRES] = self._entries.centres
         if self._scaling is not None:
             arrays |= {"centre": self._scaling.centre, "scale": self._scaling.scale}
         return State(arrays, self.settings())
@@ -120,7 +122,7 @@ class MemoryBank:
     def restore(cls, state: State) -> Self:
         """The bank that `state` came from."""
         bank = cls(**state.settings)
-        entries, centres = (state.arrays[name] for name in ("vectors", "item", "cell")), state.arrays.get("centres")
+        entries, centres = (state.arrays[name] for name in ("vectors", "item", "cell")), state.arrays.get(CENTRES)
         bank._remember(*entries, clustered=centres is not None, centres=centres)
         if "centre" in state.arrays:
             bank._scaling = Scaling(state.arrays["centre"], state.arrays["scale"])

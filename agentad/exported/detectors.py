@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from agentad.detectors.bank_diffusion import EXAMPLES
 from agentad.detectors.base import State
 from agentad.detectors.feature_diffusion import AROUND
+from agentad.detectors.memory_bank import CENTRES
 from agentad.diffusion.denoisers import MlpDenoiser
 from agentad.diffusion.edm import Edm
 
@@ -199,6 +200,13 @@ def graph_of_detector(name: str, scorer: Any) -> nn.Module | None:
     if name in GRAPHS:
         return GRAPHS[name](scorer.state())
     return cast(nn.Module, scorer.graph()) if hasattr(scorer, "graph") else None
+
+
+def searching_exactly(scorer: Any) -> Any:
+    """The detector with its memory bank searched whole, as a graph does; itself where that is so already."""
+    state = scorer.state()
+    arrays = {name: array for name, array in state.arrays.items() if name.rpartition(".")[2] != CENTRES}
+    return scorer if len(arrays) == len(state.arrays) else type(scorer).restore(State(arrays, state.settings))
 
 
 def _scored(local: Tensor, pool: int, features: Tensor, origin: Tensor | None = None) -> Scored:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from agentad.backbones.threads import torch_threads
 from agentad.detectors.conformal import Calibration
 from agentad.errors import InputError
-from agentad.exported.detectors import Interpolation, graph_of_detector
+from agentad.exported.detectors import Interpolation, graph_of_detector, searching_exactly
 from agentad.exported.encoders import encoder_in_float32, graph_of_encoder
 from agentad.exported.resizing import spread, translations
 from agentad.modalities.image.maps import SMOOTHING
@@ -121,9 +121,11 @@ def why_not(fitted: FittedDetector) -> str | None:
 
 
 def in_float32(fitted: FittedDetector) -> FittedDetector:
-    """The detector with the same weights and float32 arithmetic: itself where it computes in float32 already."""
-    encoder = encoder_in_float32(fitted.encoder)
-    return fitted if encoder is fitted.encoder else replace(fitted, encoder=encoder)
+    """The detector with the same weights, float32 arithmetic and exact search: itself where it has both already."""
+    encoder, scorer = encoder_in_float32(fitted.encoder), searching_exactly(fitted.scorer)
+    if encoder is fitted.encoder and scorer is fitted.scorer:
+        return fitted
+    return replace(fitted, encoder=encoder, scorer=scorer)
 
 
 def whole(fitted: FittedDetector) -> nn.Module:

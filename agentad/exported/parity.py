@@ -47,13 +47,17 @@ def compare(
     truth, local = _scores(exact, data, index, "scoring in float32", progress)
     spread = min(spread_of(truth), spread_of(fitted.calibration.scores))
     found: dict[str, Any] = {"images": len(index), "spread": spread, "tolerance": TOLERANCE}
-    found |= {"reference": "the detector in float32", **_difference(ours, truth, spread, fitted)}
+    found |= {
+        "reference": "the detector in float32, its memory searched whole",
+        **_difference(ours, truth, spread, fitted),
+    }
     # A patch or two may differ more: features are float16, and where one lies between two of them, any error decides.
     found["map_difference"] = float(np.sqrt(np.mean((ours_local - local) ** 2))) / spread_of(local)
     if exact is not fitted:
         kept, _ = _scores(fitted, data, index, "scoring as fitted", progress)
-        dtype = fitted.plan.encoder.params.get("dtype", "bfloat16")
-        found["as_fitted"] = {"reference": f"the detector as fitted, in {dtype}"}
+        dtype = fitted.plan.encoder.params.get("dtype", "float32")
+        search = "" if exact.scorer is fitted.scorer else ", its memory searched by clusters"
+        found["as_fitted"] = {"reference": f"the detector as fitted, in {dtype}{search}"}
         found["as_fitted"] |= _difference(ours, kept, spread, fitted)
     refuse_difference(found)
     return found

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from synthetic_patches import anomalous, normal
 
-from agentad.detectors.feature_diffusion import FeatureDiffusion
+from agentad.detectors.feature_diffusion import FeatureDiffusion, around
 
 
 def tiny(*, steps=150, **settings):
@@ -58,3 +58,23 @@ def test_the_seed_decides_everything():
     first, second, other = (tiny(steps=3).fit(x, seed=seed).score(x).item for seed in (1, 1, 2))
     assert np.array_equal(first, second)
     assert not np.array_equal(first, other)
+
+
+def test_around_holds_the_eight_neighbours_row_by_row():
+    cells = np.arange(12, dtype=np.float32).reshape(1, 3, 4, 1)
+    assert around(cells, 1)[0, 1, 2].tolist() == [1, 2, 3, 5, 7, 9, 10, 11]
+    assert around(cells, 1)[0, 0, 0].tolist() == [0, 0, 1, 0, 1, 4, 4, 5]  # the border is repeated
+    assert around(np.repeat(cells, 3, axis=3), 2).shape == (1, 3, 4, 16)
+
+
+def test_what_is_normal_elsewhere_is_not_where_its_surroundings_say_otherwise():
+    """Left halves show one texture, right halves another; a swapped patch is unlike its neighbours alone."""
+    x = normal(60)
+    kind = np.random.default_rng(5).normal(size=x.shape[-1]).astype(np.float32) * 3
+    x = 0.3 * x + np.where(np.arange(6)[:, None] < 3, kind, -kind)
+    odd = x[:20].copy()
+    odd[:, 2, 0] -= 2 * kind  # as the right half is
+    known, blind = (tiny(steps=300, sigma=1.5, context=context).fit(x[20:]).score(odd).local for context in (4, 0))
+    others = np.delete(known.reshape(20, -1), 12, axis=1)
+    assert (known[:, 2, 0] > others.max(axis=1)).mean() > 0.8
+    assert known[:, 2, 0].mean() > 2 * blind[:, 2, 0].mean()
