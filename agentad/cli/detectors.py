@@ -73,7 +73,7 @@ def _parity_lines(parity: dict[str, Any]) -> list[str]:
         kept = parity["as_fitted"]
         lines.append(
             f"With {kept['reference']}: by at most {kept['largest_difference']:.1g}, by {kept['mean_difference']:.1g} "
-            f"on average; {kept['flags_that_differ']} of {parity['images']} flags differ. That is the rounding of the "
-            "network's arithmetic; fit with --set encoder.params.dtype=float32 to have the export's scores here too."
+            f"on average; {kept['flags_that_differ']} of {parity['images']} flags differ. The export computes in "
+            "float32 and searches the whole memory; fit with --set encoder.params.dtype=float32 to come nearer to it here."
         )
     return lines

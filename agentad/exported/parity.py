@@ -2,8 +2,9 @@
 
 An export computes in float32. What it is held to is the detector in float32: the same weights, the same arithmetic. One
 that was fitted in bfloat16 gives somewhat other scores, as it does on any other processor, for bfloat16 rounds each
-step to 8 bits and the order of summing decides what is lost. How much other is measured too, with what it does to
-flags, and told; it cannot be what an export is held to.
+step to 8 bits and the order of summing decides what is lost. One whose large memory is searched by clusters misses a
+neighbour now and then, which a graph that looks everywhere does not. How much other is measured too, with what it does
+to flags, and told; it cannot be what an export is held to.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def compare(
     spread = min(spread_of(truth), spread_of(fitted.calibration.scores))
     found: dict[str, Any] = {"images": len(index), "spread": spread, "tolerance": TOLERANCE}
     found |= {
-        "reference": "the detector in float32, its memory searched whole",
+        "reference": "the detector in float32",
         **_difference(ours, truth, spread, fitted),
     }
     # A patch or two may differ more: features are float16, and where one lies between two of them, any error decides.
