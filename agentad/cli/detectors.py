@@ -74,6 +74,6 @@ def _parity_lines(parity: dict[str, Any]) -> list[str]:
         lines.append(
             f"With {kept['reference']}: by at most {kept['largest_difference']:.1g}, by {kept['mean_difference']:.1g} "
             f"on average; {kept['flags_that_differ']} of {parity['images']} flags differ. The export computes in "
-            "float32 and searches the whole memory; fit with --set encoder.params.dtype=float32 to come nearer to it here."
+            "float32 and searches the whole memory; fit with --set encoder.params.dtype=float32 to come nearer to it."
         )
     return lines
