@@ -12,7 +12,7 @@ from agentad.errors import InputError
 from agentad.flow import Modality, Step, ToolCard
 from agentad.planning.situation import Kind, Training
 from agentad.tools.cards import load_cards, resolve
-from agentad.tools.fitted import fit
+from agentad.tools.fitted import encode_copies, fit
 
 DEFAULT = "default"
 ALL = "all"
@@ -98,5 +98,6 @@ def _learned(case: Case, fitted: Fitted) -> Learned:
 
 def fitted(case: Case, step: Step) -> Fitted:
     """The detector that `step` names, fitted on the case."""
-    scorer = fit(case.plan, step, case.encoder, case.x, case.items).scorer
+    copies = encode_copies(case.plan, step, case.encoder, case.data, case.train)
+    scorer = fit(case.plan, step, case.encoder, case.x, case.items, copies=copies).scorer
     return Fitted(scorer.held_out, scorer.score)

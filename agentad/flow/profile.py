@@ -74,6 +74,8 @@ class DataProfile(Noun):
     normal: int
     anomalous: int
     unlabelled: int
+    given_normal: int = 0
+    """Normal items that the layout gives to learn from; 0 where it does not say."""
     types: dict[str, int] = {}
     """Anomalous items per type."""
     groups: int

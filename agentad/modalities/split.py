@@ -29,6 +29,8 @@ class Split:
 def split_items(items: Items, training: Literal["normal", "contaminated"], seed: int) -> Split:
     """Split as the layout says; else half of the normals to train; else everything is learned from and scored.
 
+    Where no item is known to be anomalous, nothing could be measured on a half kept back: all normals train.
+
     Items known to be anomalous are never learned from when `training` is `normal`.
     """
     if np.any(items.given == "train"):
@@ -79,7 +81,12 @@ def _half_of_normals(items: Items, seed: int) -> Split:
     # a group with an anomalous member is judged whole, never learned from
     tainted = np.isin(items.group, items.group[items.label == 1])
     normal_groups = np.unique(items.group[(items.label == 0) & ~tainted])
-    chosen = np.random.default_rng(seed).permutation(len(normal_groups))[: (len(normal_groups) + 1) // 2]
+    chosen = np.random.default_rng(seed).permutation(len(normal_groups))[: _half(items, len(normal_groups))]
     train = (items.label == 0) & ~tainted & np.isin(items.group, normal_groups[chosen])
     everything = np.arange(len(items))
     return Split(np.flatnonzero(train), np.flatnonzero(known & ~train), everything)
+
+
+def _half(items: Items, groups: int) -> int:
+    """How many of the groups of normal items train."""
+    return (groups + 1) // 2 if np.any(items.label == 1) else groups

@@ -12,6 +12,7 @@ from agentad.planning.situation import DEFAULT_FAR, Available, Cards, Kind, Situ
 from agentad.planning.validate import checked
 
 BASELINE = "memory-bank"
+FEW_SHOT = "few-shot-bank"
 TABLE_NEIGHBOURS = 5
 
 _PREFERRED: dict[tuple[str, str], tuple[str, ...]] = {
@@ -107,6 +108,8 @@ def choose(kind: Kind, situation: Situation, training: Training) -> Step:
 def _order(kind: Kind, situation: Situation, training: Training) -> tuple[str, ...]:
     if situation.paired and kind in _PAIRED:
         return _PAIRED[kind]
+    if kind == "detector" and situation.few(training):
+        return (FEW_SHOT, *_PREFERRED["image", "normal"])
     wanted = (situation.profile.modality, training if kind == "detector" else kind)
     order = _PREFERRED.get(wanted, ())
     return _MIXED.get(wanted, order) if situation.mixed else order
@@ -144,6 +147,9 @@ def _instead(kind: Kind, card: ToolCard, situation: Situation, training: Trainin
 
 def _known(situation: Situation, training: Training) -> str:
     count, items = situation.learnable(training), situation.items
+    if situation.few(training):
+        count = situation.shots(training)
+        return f"{count} normal image{'s' if count > 1 else ''} to learn from."
     if training == "normal":
         return f"{count} {items} to learn from are known to be normal."
     return f"{count} {items} to learn from, and some of them may be anomalies."
@@ -167,6 +173,7 @@ def assumptions(situation: Situation, training: Training, target: float | None, 
     """
     said = [
         *_about_training(situation, training, quote),
+        *_about_few(situation, training),
         *_about_weights(situation, training),
         *_about_words(situation),
     ]
@@ -194,6 +201,21 @@ def _about_training(situation: Situation, training: Training, quote: str | None)
         f"Only {facts.normal} {items} are known to be normal" if facts.normal else f"No {items} are known to be normal"
     )
     return [f"{few}: most of the {facts.items} are assumed to be, and the others to differ from each other."]
+
+
+def _about_few(situation: Situation, training: Training) -> list[str]:
+    if not situation.few(training):
+        return []
+    count = situation.shots(training)
+    if count == 1:
+        return [
+            "There is a single normal image to learn from: expect much less than from dozens. The threshold can only "
+            "be a guess; the order of the scores says more than the flags."
+        ]
+    return [
+        f"There are only {count} normal images to learn from: expect less than from dozens, and a threshold that is "
+        "very uncertain."
+    ]
 
 
 def _about_weights(situation: Situation, training: Training) -> list[str]:

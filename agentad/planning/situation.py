@@ -21,6 +21,8 @@ Kind = Literal["encoder", "detector", "generator"]
 DEFAULT_FAR = 0.01
 ENOUGH_NORMAL = 20
 """Known normals that are worth learning from alone, although there are unlabelled items as well."""
+FEW_IMAGES = 8
+"""Normal images up to which altered copies of them are learned from as well."""
 _MORE_THAN_NUMBERS = ("categorical", "datetime", "text")
 _GREY = frozenset({"1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F"})
 """Modes of images without colour."""
@@ -106,6 +108,20 @@ class Situation:
             return self.profile.items
         return self.profile.normal if self.known_normal else self.profile.normal + self.profile.unlabelled
 
+    def shots(self, training: Training) -> int:
+        """How many items the split leaves to learn from."""
+        facts = self.profile
+        if training == "contaminated" or not self.known_normal:
+            return self.learnable(training)
+        if facts.given_normal:
+            return facts.given_normal
+        return (facts.normal + 1) // 2 if facts.anomalous else facts.normal
+
+    def few(self, training: Training) -> bool:
+        """Whether there are so few normal images that altered copies of them are worth having."""
+        known = self.profile.modality == "image" and training == "normal" and not self.paired
+        return known and self.shots(training) <= FEW_IMAGES
+
     def offered(self, kind: Kind) -> list[ToolCard]:
         """Tools for this modality that the user did not exclude, by name; no encoder that gives the data as it is."""
         fitting = (
@@ -144,8 +160,8 @@ class Situation:
             return f"{card.name} compares each {self.items[:-1]} with its template, and here are no such pairs"
         if training not in needs.training:
             return f"{card.name} needs training data that is {' or '.join(needs.training)}, and this is {training}"
-        if self.learnable(training) < needs.items:
-            there = self.learnable(training)
+        there = self.shots(training) if self.few(training) else self.learnable(training)
+        if there < needs.items:
             return f"{card.name} needs at least {needs.items} {self.items} to learn from, and there {_are(there)}"
         if self.profile.anomalous < needs.anomalies:
             there = self.profile.anomalous

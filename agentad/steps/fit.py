@@ -27,7 +27,9 @@ def fit(session: Session, folder: Path) -> None:
             encoder, sample, x = tool.encode_sample(own, session.data, split.train, session.progress)
             marked = road(plan.modality).defects(session.data, sample, x.shape[1:3])
         session.progress("fitting", done, len(chosen))
-        made = tool.fit(plan, step, encoder, x, session.data.items.take(sample), defects=marked)
+        copies = tool.encode_copies(plan, step, encoder, session.data, sample)
+        items = session.data.items.take(sample)
+        made = tool.fit(plan, step, encoder, x, items, defects=marked, copies=copies)
         if step is plan.detector:
             tool.save(made, folder / "detector")
         else:

@@ -11,6 +11,7 @@ import numpy as np
 from agentad.backbones.catalog import find
 from agentad.backbones.fetch import installed, pull
 from agentad.errors import Infeasible, InputError, PlanRejected, WeightsMissing
+from agentad.flow import Plan
 from agentad.modalities.shown import shown
 from agentad.modalities.split import split_items
 from agentad.planning import make_plan
@@ -22,7 +23,6 @@ from agentad.store.atomic import write_json, write_text
 from agentad.tools.cards import load_cards
 from agentad.tools.road import Progress, silent
 
-FEWEST_TO_LEARN = 2
 OFFLINE = "AGENTAD_OFFLINE"
 
 
@@ -74,11 +74,12 @@ def split(session: Session, folder: Path) -> None:
     items = session.data.items
     drawn = split_items(items, session.plan.training, session.plan.seed)
     different = np.count_nonzero(np.bincount(items.group[drawn.train]))
-    if different < FEWEST_TO_LEARN:
+    fewest = _fewest(session.plan)
+    if different < fewest:
         copies = ", all of them copies of one another" if len(drawn.train) > 1 else ""
         raise Infeasible(
             f"{shown(session.request.data)}: {len(drawn.train)} item(s) to learn from after the split{copies}; at "
-            f"least {FEWEST_TO_LEARN} different ones are needed; add normal items"
+            f"least {fewest} different {'one is' if fewest == 1 else 'ones are'} needed; add normal items"
         )
     arrays = {
         "train": drawn.train,
@@ -89,3 +90,9 @@ def split(session: Session, folder: Path) -> None:
     }
     first_ids = items.id[drawn.train[:100_000]].tolist()
     save_state(folder, arrays, {"notes": list(drawn.notes), "train_ids": first_ids})
+
+
+def _fewest(plan: Plan) -> int:
+    """How many items the plan's tools need to learn from, at least one."""
+    cards = load_cards()
+    return max(1, *(cards[step.tool].requires.items for step in (plan.encoder, plan.detector, *plan.baselines)))

@@ -127,6 +127,14 @@ def encode_sample(plan: Plan, data: Any, train: Indices, progress: Progress = si
     return encoder, sample, np.concatenate(parts)
 
 
+def encode_copies(plan: Plan, step: Step, encoder: Any, data: Any, index: Indices) -> Floats | None:
+    """Altered copies (n, k, …) of the items at `index`, encoded, where the detector of `step` learns from such."""
+    made = make(step)
+    if not getattr(made, "uses_copies", False):
+        return None
+    return road(plan.modality).copies(encoder, data, index, made.augment)
+
+
 def _drawn(index: Indices, most: int, seed: int) -> Indices:
     """At most `most` of `index`, in order."""
     if len(index) <= most:
@@ -140,12 +148,20 @@ def paired(encoder: Any, plan: Plan, cards: Mapping[str, ToolCard]) -> Any:
 
 
 def fit(
-    plan: Plan, step: Step, encoder: Any, x: Floats, items: Items, *, defects: NDArray[np.bool_] | None = None
+    plan: Plan,
+    step: Step,
+    encoder: Any,
+    x: Floats,
+    items: Items,
+    *,
+    defects: NDArray[np.bool_] | None = None,
+    copies: Floats | None = None,
 ) -> FittedDetector:
     """Fit the detector `step` names on encoded `items` x (n, …) and calibrate it on its held-out scores.
 
     `defects` (n, h, w) marks places of images that are known to be anomalous. A detector that `uses_defects` is
-    calibrated on what its items score without them, which is known to be normal.
+    calibrated on what its items score without them, which is known to be normal. `copies` are what `encode_copies`
+    makes for this step.
     """
     made = make(step)
     told: dict[str, Any] = {}
@@ -153,6 +169,8 @@ def fit(
         told["layout"] = encoder.layout
     if defects is not None and getattr(made, "uses_defects", False):
         told["defects"] = defects
+    if copies is not None:
+        told["copies"] = copies
     scorer: Detector = made.fit(x, groups=items.group, seed=plan.seed, **told)
     normal: Scores | None = getattr(scorer, "held_out_normal", None)
     held_out = scorer.held_out if normal is None else normal

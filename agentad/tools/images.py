@@ -17,6 +17,7 @@ from agentad.errors import InputError
 from agentad.flow import Evidence, Modality, RegionEvidence
 from agentad.modalities.image import ImageData, open_images
 from agentad.modalities.image import recognise as recognise_images
+from agentad.modalities.image.augment import augmented
 from agentad.modalities.image.maps import Region, map_to_bytes, regions, upsample
 from agentad.modalities.image.maps import peaks as image_peaks
 from agentad.modalities.image.pixels import Pixels
@@ -97,6 +98,26 @@ def defects(data: ImageData, index: Indices, grid: tuple[int, int]) -> NDArray[n
             left, right = box.x1 * grid[1] // width, -(-box.x2 * grid[1] // width)
             cells[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = True
     return found
+
+
+def copies(encoder: PatchEncoder, data: ImageData, index: Indices, how: str) -> Floats | None:
+    """(n, k, rows, columns, channels): the k copies of each image at `index` that `augmented` makes; None if k is 0.
+
+    Raises:
+        InputError: their features do not fit into `FIT_BYTES`.
+    """
+    made = []
+    for i in index.tolist():
+        altered = [encoder.encode([copy]) for copy in augmented(data.read(i), how)]  # one by one: they may be large
+        if not altered:
+            return None
+        if len(index) * (1 + len(altered)) > most(encoder):
+            raise InputError(
+                f"{len(index)} images with {len(altered)} altered copies of each are more than fit into memory; learn "
+                "from them with memory-bank, or set augment to none"
+            )
+        made.append(np.concatenate(altered))
+    return np.stack(made)
 
 
 def _parts(data: ImageData, index: Indices) -> Iterator[Indices]:

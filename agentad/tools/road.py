@@ -87,6 +87,10 @@ class Road(Protocol):
         """(n, h, w) bool: where the items at `index` are known to be anomalous, in cells; None: nowhere."""
         ...
 
+    def copies(self, encoder: Any, data: Any, index: Indices, how: str) -> Floats | None:
+        """(n, k, h, w, c): altered copies of the items at `index`, encoded; None: this modality makes none."""
+        ...
+
     def save_encoder(self, encoder: Any, folder: Path) -> None:
         """Write the encoder, with weights if it has any, so that `load_encoder` needs nothing else."""
         ...

@@ -76,6 +76,11 @@ def defects(data: TableData, index: Indices, grid: tuple[int, ...]) -> NDArray[n
     return None
 
 
+def copies(encoder: TableEncoder, data: TableData, index: Indices, how: str) -> Floats | None:
+    """An altered row is another row."""
+    return None
+
+
 def save_encoder(encoder: TableEncoder, folder: Path) -> None:
     """Arrays and settings."""
     save_state(folder, *encoder.state())

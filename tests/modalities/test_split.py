@@ -74,6 +74,13 @@ def test_half_of_the_normal_groups_train_and_none_straddles(seed):
     assert len(set(group[split.train])) == (len(clean) + 1) // 2
 
 
+def test_without_anomalies_nothing_is_kept_back():
+    split = split_items(_items([0, 0, -1, 0]), "normal", 0)
+    assert list(split.train) == [0, 1, 3]
+    assert list(split.test) == []
+    assert list(split.scored) == [0, 1, 2, 3]
+
+
 def test_without_labels_everything_is_learned_from_and_scored():
     split = split_items(_items([-1] * 5), "contaminated", 0)
     assert list(split.train) == list(split.scored) == [0, 1, 2, 3, 4]

@@ -232,16 +232,60 @@ def test_excluding_every_usable_encoder_is_infeasible(cards, asked, images):
     )
 
 
-def test_too_few_items_are_infeasible(cards, asked, images):
+def test_too_few_items_are_infeasible(cards, asked, table):
     with pytest.raises(Infeasible) as caught:
-        RulePlanner().plan(asked(), images(normal=1, anomalous=7), cards)
+        RulePlanner().plan(asked(), table(normal=1, anomalous=7), cards)
     assert str(caught.value) == (
-        "no encoder can be used on /data/parts: dinov2-lite needs at least 2 images to learn from, and there is 1; "
-        "dinov2-small needs at least 2 images to learn from, and there is 1; "
-        "efficientnet-lite0 needs at least 2 images to learn from, and there is 1; "
-        "patch-filters needs at least 2 images to learn from, and there is 1; add images to learn from, or allow "
-        "another tool"
+        "no encoder can be used on /data/set.csv: table-encoder needs at least 2 rows to learn from, and there is 1; "
+        "add rows to learn from, or allow another tool"
     )
+
+
+WEAKER = (
+    "There are only {} normal images to learn from: expect less than from dozens, and a threshold that is very "
+    "uncertain."
+)
+GUESS = (
+    "There is a single normal image to learn from: expect much less than from dozens. The threshold can only be a "
+    "guess; the order of the scores says more than the flags."
+)
+
+
+@pytest.mark.parametrize(
+    ("facts", "given", "said"),
+    [
+        ({"normal": 1, "anomalous": 7}, 0, GUESS),
+        ({"normal": 21, "anomalous": 7}, 1, GUESS),
+        ({"normal": 28, "anomalous": 7}, 8, WEAKER.format(8)),
+        ({"normal": 16, "anomalous": 7}, 0, WEAKER.format(8)),
+        ({"normal": 8}, 0, WEAKER.format(8)),
+    ],
+)
+def test_few_normal_images_are_learned_from_with_copies(cards, asked, images, facts, given, said):
+    profile = images(**facts).model_copy(update={"given_normal": given})
+    plan = RulePlanner().plan(asked("1 % false alarms"), profile, cards)
+    assert (plan.detector.tool, plan.assumptions) == ("few-shot-bank", (said,))
+    assert [step.tool for step in plan.baselines] == ([] if said == GUESS else ["memory-bank"])
+
+
+@pytest.mark.parametrize(
+    ("facts", "given"),
+    [
+        ({"normal": 29, "anomalous": 7}, 9),
+        ({"normal": 9}, 0),
+        ({"normal": 17, "anomalous": 1}, 0),
+        ({"unlabelled": 8}, 0),
+    ],
+)
+def test_more_images_or_unknown_ones_are_not(cards, asked, images, facts, given):
+    profile = images(**facts).model_copy(update={"given_normal": given})
+    assert RulePlanner().plan(asked(), profile, cards).detector.tool == "bank-diffusion"
+
+
+def test_without_the_few_shot_bank_the_usual_one_stands_in(cards, asked, images):
+    plan = RulePlanner().plan(asked(exclude=("few-shot-bank",)), images(normal=4), cards)
+    assert plan.detector.tool == "bank-diffusion"
+    assert plan.detector.why.endswith("It stands in for few-shot-bank, which you excluded.")
 
 
 def test_only_anomalies_are_infeasible(cards, asked, table):

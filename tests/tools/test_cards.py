@@ -26,6 +26,7 @@ NAMES = [
     "empirical-denoiser",
     "feature-diffusion",
     "few-label-head",
+    "few-shot-bank",
     "flow-likelihood",
     "gaussian-mixture",
     "gaussian-rows",

@@ -36,6 +36,7 @@ def describe(
         normal=labels.count(0),
         anomalous=labels.count(1),
         unlabelled=labels.count(-1),
+        given_normal=int(((items.given == "train") & (items.label == 0)).sum()),
         types=dict(sorted((kind or "anomalous", count) for kind, count in types.items())),
         groups=len(set(items.group.tolist())),
         image=_image_facts([look for _, look in looks], len(masks)),
