@@ -17,7 +17,7 @@ SHORT = SMALL | {"levels": "950", "sampling_steps": 2, "steps": 3}
 
 @pytest.fixture(scope="module")
 def fitted():
-    return Reconstruction(**SMALL).fit(tiny_images.normal(12))
+    return Reconstruction(**SMALL).fit(tiny_images.normal(16))
 
 
 @pytest.fixture(scope="module")
