@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from agentad.errors import Infeasible
 from agentad.flow import DataProfile, Plan, Request, Step, ToolCard, Value
+from agentad.planning.pace import paced
 from agentad.planning.situation import DEFAULT_FAR, Available, Cards, Kind, Situation, Training
 from agentad.planning.validate import checked
 
@@ -58,16 +59,17 @@ class RulePlanner:
         situation = Situation(request, profile, cards, self._available)
         training = training_of(situation)
         encoder, detector = (choose(kind, situation, training) for kind in ("encoder", "detector"))
+        timed, said = paced(situation, training, detector.tool)
         plan = Plan(
             request=request.text,
             modality=profile.modality,
             training=training,
-            encoder=encoder,
+            encoder=timed or encoder,
             detector=detector,
             baselines=baselines(situation, training, detector),
             target_far=DEFAULT_FAR if situation.wanted_far is None else situation.wanted_far,
             seed=request.seed,
-            assumptions=assumptions(situation, training, situation.wanted_far, situation.wishes.normal),
+            assumptions=(*assumptions(situation, training, situation.wanted_far, situation.wishes.normal), *said),
         )
         return checked(plan, situation)
 

@@ -5,6 +5,7 @@ false-alarm rate       `0.5 % false alarms`, `false-alarm rate below 2 percent`,
 tools not to use       `without the memory bank`, `don't use dinov2-small or patch filters`, `no diffusion`
 all data is normal     `these are all good`, `all of the parts are normal`, `normals only`, `contains no defects`
 made-up anomalies      `generate`, `synthetic`, `augment`
+little or much time    `it has to be fast`, `in real time`, `at most 50 ms an image`; `accurate`, `take your time`
 =====================  ==========================================================================================
 
 A family, `diffusion`, `nearest neighbours` or `pretrained weights`, stands for all of its tools. A sentence that doubts
@@ -16,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from agentad.errors import InputError
 from agentad.flow import ToolCard
@@ -56,6 +58,25 @@ _DOUBT = re.compile(
 )
 _MADE_UP = re.compile(r"\b(?:generat(?:e|ing)|synthesi[sz]e|synthetic|augment(?:ation)?)\b")
 
+_FAST = re.compile(
+    r"\b(?:(?:fast|quick|quickly)(?=\s*(?:[.,;:!?)]|$)|\s+(?:and|but|please|enough|as\s+possible|model|detector|detection"
+    r"|encoder|method|inspection|scoring|answers?|results?)\b)|as\s+(?:fast|quick|quickly)\s+as|real[-\s]?time|in\s+a\s+hurry"
+    r"|little\s+time)\b"
+)
+_ACCURATE = re.compile(
+    r"\b(?:(?<!how )accurate(?:ly)?|thorough(?:ly)?|(?:best|high|highest|most)\s+(?:possible\s+)?accuracy"
+    r"|take\s+your\s+time|no\s+(?:hurry|rush)|time\s+(?:does\s+not|doesn't)\s+matter)\b"
+)
+_NOT_SO = re.compile(r"(?:\b(?:not|cannot|never|without|no)|n't)(?:\s+(?!and\b|but\b)[\w-]+){0,3}\s+$")
+_IMAGE = r"(?:images?|pictures?|photos?|frames?|parts?|items?)\b"
+_SPAN = rf"{_NUMBER}\s*(ms|msec|milli-?seconds?|s|sec|seconds?)\b"
+_BUDGETS = (
+    re.compile(rf"{_SPAN}\s*(?:/|per|for|an?\b|each|every)\s*(?:an?\s+|each\s+|every\s+|one\s+|single\s+)?{_IMAGE}"),
+    re.compile(
+        rf"\b(?:an|a|each|every|per|one)\s+{_IMAGE}(?:\s+[\w-]+){{0,4}}?\s+(?:in|within|under|below|most|than)\s+{_SPAN}"
+    ),
+)
+
 _FAMILIES: dict[str, tuple[str, Callable[[ToolCard], bool]]] = {
     "diffusion": (r"diffusion(?:\s+models?)?", lambda card: card.diffusion),
     "nearest neighbours": (r"(?:nearest\s+)?neighbou?rs?", lambda card: card.score_family == "neighbour baseline"),
@@ -76,6 +97,12 @@ class Wishes:
     """Where they say that all the data is normal."""
     made_up: str | None = None
     """Where they ask for generated anomalies."""
+    pace: Literal["fast", "accurate"] | None = None
+    """None, too, where they want both."""
+    ms_per_image: float | None = None
+    """The most milliseconds that an image may take."""
+    time_words: tuple[str, ...] = ()
+    """Where they speak of these two."""
 
 
 def read_wishes(text: str, cards: Mapping[str, ToolCard]) -> Wishes:
@@ -86,7 +113,13 @@ def read_wishes(text: str, cards: Mapping[str, ToolCard]) -> Wishes:
     """
     words = " ".join(text.lower().replace("’", "'").replace("'re ", " are ").split())
     made_up = _MADE_UP.search(words)
-    return Wishes(_target_far(words), _excluded(words, cards), _all_normal(words), made_up[0] if made_up else None)
+    return Wishes(
+        _target_far(words),
+        _excluded(words, cards),
+        _all_normal(words),
+        made_up[0] if made_up else None,
+        *_time(words),
+    )
 
 
 def _target_far(words: str) -> float | None:
@@ -135,3 +168,24 @@ def _all_normal(words: str) -> str | None:
         if match and not _DOUBT.search(sentence):
             return match[0]
     return None
+
+
+def _time(words: str) -> tuple[Literal["fast", "accurate"] | None, float | None, tuple[str, ...]]:
+    """Pace, milliseconds an image and the words that say so."""
+    fast, accurate = _meant_so(_FAST, words), _meant_so(_ACCURATE, words)
+    both = fast is not None and accurate is not None
+    pace: Literal["fast", "accurate"] | None = None if both else "fast" if fast else "accurate" if accurate else None
+    spans = [match for pattern in _BUDGETS for match in pattern.finditer(words)]
+    tightest = min(spans, key=_milliseconds, default=None)
+    said = [None if both else fast or accurate, tightest and tightest[0]]
+    return pace, tightest and _milliseconds(tightest), tuple(filter(None, said))
+
+
+def _meant_so(pattern: re.Pattern[str], words: str) -> str | None:
+    """The first match that is not denied."""
+    found = pattern.finditer(words)
+    return next((m[0] for m in found if not _NOT_SO.search(words[max(m.start() - 40, 0) : m.start()])), None)
+
+
+def _milliseconds(span: re.Match[str]) -> float:
+    return _decimal(span[1]) * (1 if span[2].startswith("m") else 1000)

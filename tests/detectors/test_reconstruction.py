@@ -10,6 +10,9 @@ from agentad.diffusion.canvas import Canvas, load_autoencoder
 from agentad.errors import InputError, WeightsMissing
 
 SMALL = {"features": "none", "width": 16, "fold": 1, "cell": 4, "batch": 16, "pool": 8, "steps": 50}
+SMALL |= {"levels": "600,950", "sampling_steps": 3}
+SHORT = SMALL | {"levels": "950", "sampling_steps": 2, "steps": 3}
+"""For what needs no good network."""
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +22,7 @@ def fitted():
 
 @pytest.fixture(scope="module")
 def planted():
-    return tiny_images.planted(4)
+    return tiny_images.planted(3)
 
 
 def test_a_planted_square_is_found_and_outlined(fitted, planted):
@@ -54,18 +57,18 @@ def test_a_foreign_patch_that_is_shown_is_copied_more_closely_than_one_that_is_h
 
 
 def test_items_are_judged_by_the_network_that_has_not_seen_them(fitted):
-    x, groups = tiny_images.normal(24), np.repeat(np.arange(12), 2)
+    x, groups = tiny_images.normal(12), np.repeat(np.arange(6), 2)
     odd = x.copy()
     odd[:2] = tiny_images.planted(2)[0]
-    detector = Reconstruction(**SMALL | {"steps": 15}).fit(odd, groups=groups)
-    assert detector.held_out.item.shape == (24,)
-    assert detector.held_out.local.shape == (24, 16, 16)
+    detector = Reconstruction(**SHORT | {"steps": 15}).fit(odd, groups=groups)
+    assert detector.held_out.item.shape == (12,)
+    assert detector.held_out.local.shape == (12, 16, 16)
     assert detector.held_out.item[:2].min() > np.median(detector.held_out.item[2:])
 
 
 def test_learning_beats_not_learning(planted):
     x, mask = planted
-    unlearned = Reconstruction(**SMALL | {"steps": 1}).fit(tiny_images.normal(4))
+    unlearned = Reconstruction(**SHORT | {"steps": 1}).fit(tiny_images.normal(4))
     restored, truth = unlearned.reconstruct(x), tiny_images.normal(len(x), 100)
     assert np.abs(restored - truth)[~mask].mean() > 0.1
 
@@ -74,21 +77,22 @@ def test_saved_and_restored_it_scores_the_same_alone_or_in_company(fitted, plant
     x, _ = planted
     restored = Reconstruction.restore(fitted.state())
     assert restored.settings() == fitted.settings()
-    np.testing.assert_array_equal(restored.score(x).local, fitted.score(x).local)
-    np.testing.assert_array_equal(restored.score(x[2:3]).local[0], fitted.score(x).local[2])
-    np.testing.assert_array_equal(restored.reconstruct(x), fitted.reconstruct(x))
+    scores = fitted.score(x)
+    np.testing.assert_array_equal(restored.score(x).local, scores.local)
+    np.testing.assert_array_equal(restored.score(x[2:3]).local[0], scores.local[2])
+    np.testing.assert_array_equal(restored.reconstruct(x[:1]), fitted.reconstruct(x[:1]))
 
 
 def test_the_same_seed_gives_the_same_detector(planted):
-    x, short = planted[0][:2], SMALL | {"steps": 3}
-    fits = [Reconstruction(**short).fit(tiny_images.normal(4), seed=seed) for seed in (1, 1, 2)]
+    x = planted[0][:2]
+    fits = [Reconstruction(**SHORT).fit(tiny_images.normal(2), seed=seed) for seed in (1, 1, 2)]
     one, same, other = (fit.score(x).item for fit in fits)
     np.testing.assert_array_equal(one, same)
     assert not np.allclose(one, other)
 
 
 def test_darker_images_are_no_more_anomalous_where_lighting_is_matched(fitted):
-    x = tiny_images.normal(6, 7)
+    x = tiny_images.normal(3, 7)
     dark = np.clip(x.astype(np.float32) - 0.1, 0, 1)
     np.testing.assert_allclose(fitted.score(dark).item, fitted.score(x).item, atol=0.5)
     assert abs(fitted.reconstruct(dark).mean() - dark.mean()) < 0.03  # shown in its own lighting
@@ -96,8 +100,8 @@ def test_darker_images_are_no_more_anomalous_where_lighting_is_matched(fitted):
 
 def test_features_of_the_reconstruction_are_compared_and_travel_with_the_detector(planted):
     x, _ = planted
-    detector = Reconstruction(**SMALL | {"features": "patch-filters", "feature_size": 56, "steps": 5})
-    detector.fit(tiny_images.normal(8))
+    detector = Reconstruction(**SHORT | {"features": "patch-filters", "feature_size": 56})
+    detector.fit(tiny_images.normal(4))
     assert len(detector._usual) == len(detector._levels) + 2
     restored = Reconstruction.restore(detector.state())
     np.testing.assert_array_equal(restored.score(x).local, detector.score(x).local)
@@ -135,11 +139,11 @@ def test_it_works_in_the_latent_space_of_an_autoencoder(autoencoder, planted):
     canvas = Canvas(load_autoencoder(str(autoencoder))).fit(tiny_images.normal(24))
     back = canvas.leave(canvas.enter(tiny_images.normal(4, 5)))
     assert np.abs(back - tiny_images.normal(4, 5)).mean() < 0.1
-    detector = Reconstruction(**SMALL | {"autoencoder": str(autoencoder), "cell": 2, "steps": 15}).fit(
-        tiny_images.normal(12)
+    detector = Reconstruction(**SHORT | {"autoencoder": str(autoencoder), "cell": 2, "steps": 15}).fit(
+        tiny_images.normal(8)
     )
     scores = detector.score(x)
-    assert scores.local.shape == (4, 16, 16)
+    assert scores.local.shape == (3, 16, 16)
     assert roc_auc_score(mask.ravel(), scores.local.ravel()) > 0.8
     restored = Reconstruction.restore(detector.state())
     np.testing.assert_array_equal(restored.score(x).local, scores.local)

@@ -56,7 +56,7 @@ BROKEN: dict[str, tuple[str, Maker]] = {
     "decompression bomb": ("x.png", lambda path: path.write_bytes(png_header(100_000, 100_000))),
     "no pixels": ("x.png", lambda path: path.write_bytes(png_header(0, 0))),
     "tebibyte": ("x.bmp", _vast),
-    "floats": ("x.tif", lambda path: Image.fromarray(np.ones((9, 9), np.float32)).save(path)),
+    "floats beyond 1": ("x.tif", lambda path: Image.fromarray(np.full((9, 9), 300, np.float32)).save(path)),
     "pipe": ("x.png", os.mkfifo),
     "folder named png": ("x.png", lambda path: path.mkdir() or (path / "y.png").write_bytes(b"")),
     "device": ("x.png", lambda path: path.symlink_to("/dev/zero")),

@@ -111,5 +111,36 @@ def test_made_up_anomalies(cards):
 
 def test_a_long_request_is_read_quickly(cards):
     # Patterns that backtrack without end would never come back from this.
-    text = "these are " * 20_000 + "no " * 20_000 + "false alarm rate of at most " * 5_000 + "1" * 20_000
+    text = (
+        "these are " * 20_000
+        + "no " * 20_000
+        + "false alarm rate of at most " * 5_000
+        + "1" * 20_000
+        + " each image in" * 5_000
+    )
     assert read_wishes(text, cards) == Wishes()
+
+
+@pytest.mark.parametrize(
+    ("text", "pace", "milliseconds", "said"),
+    [
+        ("find scratches, it has to be fast", "fast", None, ("fast",)),
+        ("Be quick please", "fast", None, ("quick",)),
+        ("we inspect in real-time on the line", "fast", None, ("real-time",)),
+        ("take your time", "accurate", None, ("take your time",)),
+        ("accurate please, there is no hurry", "accurate", None, ("accurate",)),
+        ("at most 50 ms an image", None, 50, ("50 ms an image",)),
+        ("each part must be judged within 0.2 seconds", None, 200, ("each part must be judged within 0.2 seconds",)),
+        ("fast: 20 ms per image, better 15ms/frame", "fast", 15, ("fast", "15ms/frame")),
+        ("accurate, but below 1 second for each picture", "accurate", 1000, ("accurate", "1 second for each picture")),
+        ("be fast but accurate", None, None, ()),
+        ("it does not have to be fast", None, None, ()),
+        ("no false alarms and fast", "fast", None, ("fast",)),
+        ("find broken fast chargers and fasteners", None, None, ()),
+        ("how accurate is this", None, None, ()),
+        ("the exposure is 20 ms", None, None, ()),
+    ],
+)
+def test_little_or_much_time(cards, text: str, pace: str | None, milliseconds: float | None, said: tuple[str, ...]):
+    wishes = read_wishes(text, cards)
+    assert (wishes.pace, wishes.ms_per_image, wishes.time_words) == (pace, pytest.approx(milliseconds), said)
