@@ -13,6 +13,10 @@ Where normal patches are varied, such as on edges and prints, they lie far from 
 alone find the object, not the defect. What is usual among the neighbours takes most of that away. The bank remembers
 nearly all patches: of a small object, a random subset leaves out what would have been the match.
 
+Of images of several categories, a patch is compared with the normals of its own category: the bank keeps them apart
+(`categories`), the denoisers are told the category, and units, shift and scale are each category's own, so that 0 and 1
+mean the same in all of them. An image whose category is not told is taken to be of the one whose normals are nearest.
+
 Where the two summands disagree about how rare a patch is (`rarity`), the detector is in doubt.
 """
 
@@ -25,10 +29,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats, Ints, Scores, State
+from agentad.detectors.categories import Apart
 from agentad.detectors.feature_diffusion import FeatureDiffusion
 from agentad.detectors.memory_bank import MemoryBank, Nearest
 from agentad.detectors.pooling import top_mean
 from agentad.detectors.rarity import Rarity, disagreement
+from agentad.errors import InputError
 
 EXAMPLES = 5
 """Neighbours that say how long the denoising step usually is."""
@@ -53,6 +59,17 @@ class Scale:
         return scaled
 
 
+@dataclass(frozen=True)
+class _Usual:
+    """What both summands are among held-out normals, of one category where there are several."""
+
+    units: Floats
+    """(2,) 95th percentiles of the distance and of the step."""
+    rarities: tuple[Rarity, ...]
+    """Of both summands, in these units; none in detectors saved before there was doubt."""
+    scale: Scale
+
+
 class BankDiffusion:
     """Excess of distance and of the denoising step over that of the nearest normals; 1 is a held-out 95th percentile.
 
@@ -69,9 +86,13 @@ class BankDiffusion:
         pool: an image's score is the mean of this many highest patches.
     """
 
+    uses_categories = True
+
     held_out: Scores
-    _rarities: tuple[Rarity, ...] = ()
-    """Of the distance and of the excess; none in detectors saved before there was doubt."""
+    _apart: Apart | None = None
+    """Where there are several categories."""
+    _usuals: tuple[_Usual, ...]
+    """One for each category."""
 
     def __init__(
         self,
@@ -102,33 +123,58 @@ class BankDiffusion:
         )
         self._bank = MemoryBank(size=size, pool=pool)
 
-    def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0) -> Self:
+    @property
+    def categories(self) -> int:
+        """How many it was told of; 0 where it was told of none."""
+        return self._apart.count if self._apart else 0
+
+    def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0, categories: Ints | None = None) -> Self:
         """Learn both parts from patches `x` (n, h, w, c).
 
+        Args:
+            x: patches.
+            groups: (n,) items of one group never judge each other.
+            seed: of all drawing.
+            categories: (n,) which category each item is of, 0 and up, each with items of at least two groups.
+
         Raises:
-            InputError: fewer than two groups.
+            InputError: fewer than two groups, or a category that has fewer.
         """
         groups = np.arange(len(x)) if groups is None else np.asarray(groups)
-        self._diffusion.fit(x, groups=groups, seed=seed)
+        if categories is not None:
+            _refuse_alone(categories, groups)
+        self._diffusion.fit(x, groups=groups, seed=seed, categories=categories)
         cells = self._diffusion.whitening.apply(x)
+        self._apart = None if categories is None else Apart.of(cells, categories)
+        if self._apart and categories is not None:
+            cells = self._apart.apply(cells, categories)
         self._bank.fit(cells, groups=groups, seed=seed)
         steps, distances = _local(self._diffusion.held_out), _local(self._bank.held_out)
         self._usual = np.stack([self._bank.at_entries(part) for part in (distances, steps)])
-        self._units = np.array([np.quantile(distances, 0.95), np.quantile(steps, 0.95)]) + 1e-12
         parts = self._parts(steps, *self._bank.search(cells, EXAMPLES, groups=groups))
-        self._rarities = tuple(Rarity.of(part) for part in parts)
-        self._scale = Scale.of(self._raw(*parts))
-        self.held_out = self._scores(*parts)
+        of = np.zeros(len(x), np.int64) if categories is None else categories
+        self._usuals = tuple(
+            self._usual_of(distances[of == c], steps[of == c], *(part[of == c] for part in parts))
+            for c in range(of.max() + 1)
+        )
+        self.held_out = self._scores(categories, *parts)
         return self
 
-    def score(self, x: Floats) -> Scores:
-        """0 is a typical normal patch, 1 the 95th percentile of held-out normal patches."""
-        cells = self._diffusion.whitening.apply(x)
-        return self._scores(*self._parts(self._diffusion.lengths(cells), *self._bank.search(cells, EXAMPLES)))
+    def score(self, x: Floats, *, categories: Ints | None = None) -> Scores:
+        """0 is a typical normal patch, 1 the 95th percentile of held-out normal patches.
 
-    def nearest(self, x: Floats) -> Nearest:
-        """The nearest remembered normal of each patch, to show beside it."""
-        return self._bank.nearest(self._diffusion.whitening.apply(x))
+        `categories` (n,) as `fit` was told them, -1 or None where it is not known; it is then taken to be the one
+        whose normals are nearest on average, and `Scores.category` says which that is.
+        """
+        cells = self._diffusion.whitening.apply(x)
+        of = self._settled(cells, categories)
+        found = self._bank.search(self._told(cells, of), EXAMPLES)
+        return self._scores(of, *self._parts(self._diffusion.lengths(cells, of), *found))
+
+    def nearest(self, x: Floats, *, categories: Ints | None = None) -> Nearest:
+        """The nearest remembered normal of each patch, to show beside it; `categories` (n,) as for `score`."""
+        cells = self._diffusion.whitening.apply(x)
+        return self._bank.nearest(self._told(cells, self._settled(cells, categories)))
 
     def state(self) -> State:
         """Both parts, their names prefixed, and the scales."""
@@ -136,9 +182,20 @@ class BankDiffusion:
         arrays: dict[str, NDArray[Any]] = {
             f"{part}.{name}": array for part, state in parts.items() for name, array in state.arrays.items()
         }
-        arrays |= {"usual": self._usual, "units": self._units}
-        arrays["scale"] = np.array([self._scale.centre, self._scale.spread])
-        arrays["rarities"] = np.array([rarity.levels for rarity in self._rarities])
+        arrays["usual"] = self._usual
+        told = [
+            {
+                "units": usual.units,
+                "scale": np.array([usual.scale.centre, usual.scale.spread]),
+                "rarities": np.array([rarity.levels for rarity in usual.rarities]),
+            }
+            for usual in self._usuals
+        ]
+        if self._apart:  # with one more axis at the front, for the categories
+            arrays |= {name: np.stack([own[name] for own in told]) for name in told[0]}
+            arrays["apart"] = np.array([self._apart.side])
+        else:
+            arrays |= told[0]
         names = ("size", "components", "power", "local", "weight", "sigma", "steps", "folds", "context", "pool")
         return State(arrays, {name: getattr(self, name) for name in names})
 
@@ -148,26 +205,74 @@ class BankDiffusion:
         detector = cls(**state.settings)
         detector._diffusion = FeatureDiffusion.restore(_part(detector._diffusion, state, "diffusion"))
         detector._bank = MemoryBank.restore(_part(detector._bank, state, "bank"))
-        detector._usual, detector._units = state.arrays["usual"], state.arrays["units"]
-        detector._scale = Scale(*state.arrays["scale"].tolist())
-        detector._rarities = tuple(Rarity(levels) for levels in state.arrays.get("rarities", ()))
+        detector._usual, units, scales = (state.arrays[name] for name in ("usual", "units", "scale"))
+        rarities = state.arrays.get("rarities", np.zeros((0, 0)))
+        if "apart" in state.arrays:
+            detector._apart = Apart(float(state.arrays["apart"][0]), len(units))
+        else:
+            units, scales, rarities = units[None], scales[None], rarities[None]
+        detector._usuals = tuple(
+            _Usual(unit, tuple(map(Rarity, levels)), Scale(*scale.tolist()))
+            for unit, levels, scale in zip(units, rarities, scales, strict=True)
+        )
         return detector
+
+    def _settled(self, cells: NDArray[np.float32], categories: Ints | None) -> Ints | None:
+        """The category (n,) of each item, found by its whitened patches (n, h, w, d) where it is not told."""
+        if self._apart is None:
+            return None
+        of = np.full(len(cells), -1) if categories is None else np.array(categories, dtype=np.int64)
+        open_ = np.flatnonzero(of < 0)
+        if len(open_):
+            candidates = [
+                self._bank.search(self._apart.apply(cells[open_], np.full(len(open_), c)), 1)[0].mean(axis=(1, 2, 3))
+                for c in range(self._apart.count)
+            ]
+            of[open_] = np.argmin(candidates, axis=0)
+        return of
+
+    def _told(self, cells: NDArray[np.float32], categories: Ints | None) -> NDArray[np.float32]:
+        """Whitened patches as the bank remembers them."""
+        return cells if self._apart is None or categories is None else self._apart.apply(cells, categories)
+
+    def _usual_of(self, distances: Floats, steps: Floats, near: Floats, excess: Floats) -> _Usual:
+        """From distances, steps and both summands of held-out normals (n, h, w)."""
+        units = np.array([np.quantile(distances, 0.95), np.quantile(steps, 0.95)]) + 1e-12
+        parts = near / units[0], excess / units[1]
+        return _Usual(units, tuple(map(Rarity.of, parts)), Scale.of(self._raw(*parts)))
 
     def _parts(self, steps: Floats, distance: Floats, entry: Ints) -> tuple[Floats, Floats]:
         """The summands d − local u and r − e, from denoising steps (n, h, w) and the neighbours (n, h, w, k)."""
         missing = entry < 0  # fewer neighbours than asked for: the others speak for them
         distances, lengths = (np.nanmean(np.where(missing, np.nan, usual[entry]), axis=-1) for usual in self._usual)
-        near = distance[..., 0] - self.local * distances
-        return near / self._units[0], (steps - lengths) / self._units[1]
+        return distance[..., 0] - self.local * distances, steps - lengths
 
     def _raw(self, distance: Floats, excess: Floats) -> Floats:
         raw: Floats = distance + self.weight * excess
         return raw
 
-    def _scores(self, *parts: Floats) -> Scores:
-        local = self._scale.apply(self._raw(*parts))
-        doubt = disagreement(self._rarities, parts) if self._rarities else None
-        return Scores(top_mean(local, self.pool), local, doubt=doubt)
+    def _scores(self, categories: Ints | None, near: Floats, excess: Floats) -> Scores:
+        """From both summands (n, h, w), of items of the `categories` (n,) where there are several."""
+        of = np.zeros(len(near), np.int64) if categories is None else categories
+        local, doubt = np.empty(near.shape), np.zeros(near.shape, np.float32)
+        for c in np.unique(of).tolist():
+            usual, own = self._usuals[c], of == c
+            parts = near[own] / usual.units[0], excess[own] / usual.units[1]
+            local[own] = usual.scale.apply(self._raw(*parts))
+            if usual.rarities:
+                doubt[own] = disagreement(usual.rarities, parts)
+        known = bool(self._usuals[0].rarities)
+        return Scores(top_mean(local, self.pool), local, doubt=doubt if known else None, category=categories)
+
+
+def _refuse_alone(categories: Ints, groups: Ints) -> None:
+    for category in range(int(categories.max()) + 1):
+        found = len(np.unique(groups[categories == category]))
+        if found < 2:
+            raise InputError(
+                f"category {category} has items of {found} group(s), and needs 2 at least. Add normal items of it, or "
+                "leave the category out."
+            )
 
 
 def _part(unfitted: FeatureDiffusion | MemoryBank, state: State, name: str) -> State:

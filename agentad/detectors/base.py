@@ -25,11 +25,13 @@ class Scores:
     doubt: Floats | None = None
     """(n, h, w) how far the parts of a fused detector disagree about a patch, 0 (not at all) to 1; None of a detector
     with one part. `rarity.disagreement` makes it. Images only."""
+    category: Ints | None = None
+    """(n,) which category each item was judged as; None of detectors that were told of none."""
 
     def take(self, index: Ints) -> Scores:
         """The scores of the items at `index`."""
-        local, expected, doubt = (a if a is None else a[index] for a in (self.local, self.expected, self.doubt))
-        return Scores(self.item[index], local, expected, doubt)
+        parts = (self.local, self.expected, self.doubt, self.category)
+        return Scores(self.item[index], *(a if a is None else a[index] for a in parts))
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ class Detector(Protocol):
 
     Encoded items are (n, d) for tables and (n, h, w, c) for images. Constructor parameters are keyword-only and are
     exactly those of the tool card. One that has `uses_layout = True` gets, as a further keyword of `fit` on tables,
-    `layout`: the encoder's `modalities.table.Layout`.
+    `layout`: the encoder's `modalities.table.Layout`. One that has `uses_categories = True` gets, where images are of
+    several categories, `categories` (n,) as a further keyword of `fit`, `score` and `nearest`: integers from 0, and of
+    `score` and `nearest` -1 where the category is not known. Its property `categories` says how many it was told of.
     """
 
     held_out: Scores

@@ -4,7 +4,8 @@ An EDM denoiser (https://arxiv.org/abs/2206.00364) of whitened patch features. A
 σ² times the score of the smoothed density, so its length is large where normal features are rare. No noise is drawn.
 
 The denoiser sees the eight patches around the one it denoises (`around`), so that the density is that of a patch in its
-surroundings: what is usual elsewhere, but not here, is rare.
+surroundings: what is usual elsewhere, but not here, is rare. It can be told which of several categories an image is of,
+as a one-hot code beside the surroundings: then the density is that of a patch in an image of this category.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class FeatureDiffusion:
     held_out: Scores
     whitening: Whitening
     """The features that the denoisers work on. Learned from all training items."""
+    _categories: int = 0
+    """How many the denoisers were told of."""
 
     def __init__(
         self,
@@ -77,26 +80,27 @@ class FeatureDiffusion:
         self._edm = Edm()
         self._denoisers: list[MlpDenoiser] = []
 
-    def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0) -> Self:
-        """Learn the denoisers from patches of `x` (n, h, w, c).
+    def fit(self, x: Floats, *, groups: Ints | None = None, seed: int = 0, categories: Ints | None = None) -> Self:
+        """Learn the denoisers from patches of `x` (n, h, w, c), of images of the `categories` (n,) 0 and up, if any.
 
         Raises:
             InputError: fewer than two groups, so that no item can be judged by a denoiser that has not seen it.
         """
         groups = np.arange(len(x)) if groups is None else np.asarray(groups)
-        fold = group_folds(groups, self.folds, seed)
+        fold = group_folds(groups, self.folds, seed, categories)
+        self._categories = 0 if categories is None else int(categories.max()) + 1
         rng = np.random.default_rng(seed)
         picked = _drawn(np.arange(len(x)), x, self.sample, rng)
         rows = x.reshape(-1, x.shape[-1])[picked].astype(np.float32)
         self.whitening = Whitening.fit(rows, components=self.components, power=self.power)
         cells = self.whitening.apply(x)
         self._denoisers = [
-            self._learn(cells, _drawn(np.flatnonzero(fold != k), x, self.sample, rng), seed + k)
+            self._learn(cells, categories, _drawn(np.flatnonzero(fold != k), x, self.sample, rng), seed + k)
             for k in range(fold.max() + 1)
         ]
         local = np.empty(x.shape[:-1])
         for k, denoiser in enumerate(self._denoisers):
-            local[fold == k] = self._length(denoiser, cells[fold == k])
+            local[fold == k] = self._length(denoiser, cells[fold == k], _of(categories, fold == k))
         self.held_out = self._as_scores(local)
         return self
 
@@ -104,9 +108,9 @@ class FeatureDiffusion:
         """Mean length of the denoising step over the denoisers."""
         return self._as_scores(self.lengths(self.whitening.apply(x)))
 
-    def lengths(self, cells: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Local scores of whitened patches (n, h, w, d), as (n, h, w)."""
-        lengths: NDArray[np.float32] = np.mean([self._length(d, cells) for d in self._denoisers], axis=0)
+    def lengths(self, cells: NDArray[np.float32], categories: Ints | None = None) -> NDArray[np.float32]:
+        """Local scores of whitened patches (n, h, w, d), as (n, h, w); `categories` (n,) where `fit` was told them."""
+        lengths: NDArray[np.float32] = np.mean([self._length(d, cells, categories) for d in self._denoisers], axis=0)
         return lengths
 
     def state(self) -> State:
@@ -127,6 +131,8 @@ class FeatureDiffusion:
         detector = cls(**state.settings)
         detector.whitening = Whitening(state.arrays["mean"], state.arrays["matrix"])
         weights = {name: torch.from_numpy(a) for name, a in state.arrays.items() if name[0].isdigit()}
+        known = detector._known(detector.whitening.matrix.shape[1])  # what the network is told beyond is the category
+        detector._categories = weights["0.context.weight"].shape[1] - known if "0.context.weight" in weights else 0
         for k in range(len({name.partition(".")[0] for name in weights})):
             denoiser = detector._denoiser(detector.whitening.matrix.shape[1])
             denoiser.load_state_dict({n.partition(".")[2]: t for n, t in weights.items() if n.startswith(f"{k}.")})
@@ -134,16 +140,20 @@ class FeatureDiffusion:
         return detector
 
     def _denoiser(self, dim: int) -> MlpDenoiser:
-        return MlpDenoiser(dim, width=self.width, context=8 * min(self.context, dim))
+        return MlpDenoiser(dim, width=self.width, context=self._known(dim) + self._categories)
+
+    def _known(self, dim: int) -> int:
+        """Numbers that the denoiser is told of the surroundings."""
+        return 8 * min(self.context, dim)
 
     @torch_threads()
-    def _learn(self, cells: NDArray[np.float32], picked: Ints, seed: int) -> MlpDenoiser:
+    def _learn(self, cells: NDArray[np.float32], categories: Ints | None, picked: Ints, seed: int) -> MlpDenoiser:
         """A denoiser of the patches of `cells` (n, h, w, d) that `picked` counts, item by item."""
         dim = cells.shape[-1]
         with torch.random.fork_rng(devices=[]):  # layers draw their weights from torch's global generator
             torch.manual_seed(seed)
             denoiser = self._denoiser(dim)
-        samples = torch.from_numpy(self._with_context(cells, picked))
+        samples = torch.from_numpy(self._with_context(cells, categories, picked))
 
         def loss(network: Any, batch: Tensor, generator: torch.Generator) -> Tensor:
             known = batch[:, dim:]
@@ -152,27 +162,39 @@ class FeatureDiffusion:
         train(denoiser, samples, loss=loss, training=Training(steps=self.steps), seed=seed)
         return denoiser
 
-    def _with_context(self, cells: NDArray[np.float32], picked: Ints) -> NDArray[np.float32]:
-        """Some patches and the context of each, side by side: (len(picked), d + 8 × context)."""
+    def _with_context(self, cells: NDArray[np.float32], categories: Ints | None, picked: Ints) -> NDArray[np.float32]:
+        """Some patches and what is known of each, side by side: (len(picked), d + 8 × context + categories)."""
         item, at = np.divmod(picked, cells.shape[1] * cells.shape[2])
         parts = []
         for one in np.unique(item):
-            whole = np.concatenate([cells[one], around(cells[one : one + 1], self.context)[0]], axis=-1)
+            known = self._context(cells[one], None if categories is None else int(categories[one]))
+            whole = np.concatenate([cells[one], known], axis=-1)
             parts.append(whole.reshape(-1, whole.shape[-1])[at[item == one]])
         return np.concatenate(parts)
 
     @torch_threads()
     @torch.inference_mode()
-    def _length(self, denoiser: MlpDenoiser, cells: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _length(
+        self, denoiser: MlpDenoiser, cells: NDArray[np.float32], categories: Ints | None
+    ) -> NDArray[np.float32]:
         """‖D(x; σ) − x‖ of `cells` (n, h, w, d), as (n, h, w). One item after the other, as in `Whitening.apply`."""
         sigma = torch.tensor([self.sigma])
         length = np.empty(cells.shape[:-1], np.float32)
-        for item, target in zip(cells, length, strict=True):
+        of = [None] * len(cells) if categories is None else categories.tolist()
+        for item, category, target in zip(cells, of, length, strict=True):
             rows = torch.from_numpy(item.reshape(-1, item.shape[-1]))
-            known = torch.from_numpy(around(item[None], self.context).reshape(len(rows), -1))
+            known = torch.from_numpy(self._context(item, category).reshape(len(rows), -1))
             step = self._edm.denoise(partial(denoiser, context=known), rows, sigma) - rows
             target[...] = step.norm(dim=1).numpy().reshape(target.shape)
         return length
+
+    def _context(self, cells: NDArray[np.float32], category: int | None) -> NDArray[np.float32]:
+        """What is known of each patch of one item (h, w, d): its surroundings, and the category of the item."""
+        known = around(cells[None], self.context)[0]
+        if category is None:
+            return known
+        code = np.eye(self._categories, dtype=np.float32)[category]
+        return np.concatenate([known, np.broadcast_to(code, (*known.shape[:2], len(code)))], axis=-1)
 
     def _as_scores(self, local: Floats) -> Scores:
         local = local.astype(np.float64)
@@ -189,6 +211,10 @@ def around(cells: NDArray[np.float32], context: int) -> NDArray[np.float32]:
     framed = np.pad(lead, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
     shifted = [framed[:, i : i + rows, j : j + columns] for i, j in AROUND]
     return np.concatenate(shifted, axis=-1)
+
+
+def _of(categories: Ints | None, chosen: NDArray[np.bool_]) -> Ints | None:
+    return None if categories is None else categories[chosen]
 
 
 def _drawn(items: Ints, x: Floats, n: int, rng: np.random.Generator) -> Ints:
