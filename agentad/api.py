@@ -29,6 +29,7 @@ from agentad.store.documents import read_json
 from agentad.store.runs import RunFolder, find_run, run_id, runs_root
 from agentad.tools import fitted as tool
 from agentad.tools.cards import load_cards
+from agentad.tools.categories import remarks
 from agentad.tools.road import Progress, look, road, road_at, silent
 
 PathLike = str | Path
@@ -279,6 +280,8 @@ class Detection:
     """The first of what was left out, and why."""
     n_skipped: int
     """How much was left out."""
+    notes: tuple[str, ...] = ()
+    """What else has to be known of the scores."""
 
 
 def detect(
@@ -309,6 +312,7 @@ def detect(
         threshold=loaded.threshold,
         skipped=opened.profile.skipped,
         n_skipped=opened.profile.n_skipped,
+        notes=remarks(loaded.fitted.categories, opened),
     )
 
 

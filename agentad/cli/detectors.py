@@ -30,13 +30,16 @@ def detect(
     with output.progress() as progress:
         found = api.detect(detector, data=data, out=out, progress=progress)
     if as_json:
-        plain = {name: getattr(found, name) for name in ("detector", "dir", "scores", "items", "flagged", "n_skipped")}
+        names = ("detector", "dir", "scores", "items", "flagged", "n_skipped", "notes")
+        plain = {name: getattr(found, name) for name in names}
         skipped = [skip.model_dump() for skip in found.skipped]
         output.document({**plain, "threshold": found.threshold.model_dump(mode="json"), "skipped": skipped})
         return
     output.line(f"{found.flagged} of {found.items} items flagged (score above {found.threshold.value:.4g}).")
     if found.skipped:
         output.line(f"{found.n_skipped} skipped: {found.skipped[0].path} ({found.skipped[0].reason})")
+    for note in found.notes:
+        output.line(f"Note: {note}")
     output.line(f"Scores: {found.scores}")
 
 

@@ -30,8 +30,9 @@ class Scores:
 
     def take(self, index: Ints) -> Scores:
         """The scores of the items at `index`."""
-        parts = (self.local, self.expected, self.doubt, self.category)
-        return Scores(self.item[index], *(a if a is None else a[index] for a in parts))
+        local, expected, doubt = (a if a is None else a[index] for a in (self.local, self.expected, self.doubt))
+        category = None if self.category is None else self.category[index]
+        return Scores(self.item[index], local, expected, doubt, category)
 
 
 @dataclass(frozen=True)

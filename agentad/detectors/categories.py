@@ -36,5 +36,6 @@ class Apart:
     def apply(self, cells: NDArray[np.float32], categories: Ints) -> NDArray[np.float32]:
         """Patches (n, ..., d) of items of the `categories` (n,), -1 where not told, as (n, ..., d + count)."""
         codes = np.vstack([np.eye(self.count), np.zeros(self.count)])[categories] * self.side  # -1 is the last row
-        codes = codes.astype(np.float32).reshape(len(cells), *[1] * (cells.ndim - 2), self.count)
-        return np.concatenate([cells, np.broadcast_to(codes, (*cells.shape[:-1], self.count))], axis=-1)
+        shaped = codes.astype(np.float32).reshape(len(cells), *[1] * (cells.ndim - 2), self.count)
+        spread = np.broadcast_to(shaped, (*cells.shape[:-1], self.count))
+        return np.concatenate([cells, spread], axis=-1, dtype=np.float32)

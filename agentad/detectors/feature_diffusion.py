@@ -194,7 +194,8 @@ class FeatureDiffusion:
         if category is None:
             return known
         code = np.eye(self._categories, dtype=np.float32)[category]
-        return np.concatenate([known, np.broadcast_to(code, (*known.shape[:2], len(code)))], axis=-1)
+        spread = np.broadcast_to(code, (*known.shape[:2], len(code)))
+        return np.concatenate([known, spread], axis=-1, dtype=np.float32)
 
     def _as_scores(self, local: Floats) -> Scores:
         local = local.astype(np.float64)

@@ -115,6 +115,12 @@ def why_not(fitted: FittedDetector) -> str | None:
     if graph_of_encoder(fitted.encoder) is None:
         return f"the encoder {plan.encoder.tool} cannot: nothing in it says how it is written as a graph"
     name = plan.detector.tool
+    if fitted.categories:
+        return (
+            f"the detector {name} cannot: it is one model for {len(fitted.categories)} categories, and is told by the "
+            "folder which one an image is of, which a graph of one image has no input for; fit on the folder of one "
+            "category, and export that"
+        )
     if graph_of_detector(name, fitted.scorer) is None:
         return f"the detector {name} cannot: nothing in it says how it is written as a graph"
     return None

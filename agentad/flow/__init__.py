@@ -4,7 +4,7 @@ from agentad.flow.asked import Asked
 from agentad.flow.base import Noun
 from agentad.flow.card import Param, Requires, ToolCard
 from agentad.flow.constraint import Beyond, Constraint, Derived, Fixed, Limit, OneOf
-from agentad.flow.evidence import ColumnEvidence, Evidence, RegionEvidence, ScoredItem
+from agentad.flow.evidence import CategoryEvidence, ColumnEvidence, Evidence, RegionEvidence, ScoredItem
 from agentad.flow.plan import Plan, Step, Value
 from agentad.flow.profile import Column, ColumnKind, DataProfile, ImageFacts, Modality, Skipped, TableFacts
 from agentad.flow.report import Metrics, Report
@@ -15,6 +15,7 @@ from agentad.flow.threshold import Threshold
 __all__ = [
     "Asked",
     "Beyond",
+    "CategoryEvidence",
     "Column",
     "ColumnEvidence",
     "ColumnKind",

@@ -55,7 +55,16 @@ class RegionEvidence(Noun):
     """left, top, width, height of that patch, as shares of its image's width and height."""
 
 
-Evidence = Annotated[ColumnEvidence | RegionEvidence, Field(discriminator="kind")]
+class CategoryEvidence(Noun):
+    """Which of several categories an item was judged as, by a detector that was told of them."""
+
+    kind: Literal["category"] = "category"
+    category: str
+    inferred: bool
+    """Whether no folder said so, and it is the category whose normals are nearest."""
+
+
+Evidence = Annotated[ColumnEvidence | RegionEvidence | CategoryEvidence, Field(discriminator="kind")]
 
 
 class ScoredItem(Noun):

@@ -40,10 +40,16 @@ class Items:
     """(n,) items of one group (near-duplicates, shared sources) are never parted by a split."""
     given: NDArray[np.object_]
     """(n,) `train`, `test`, or empty where the layout does not say."""
+    category: NDArray[np.object_] | None = None
+    """(n,) str: which of several data sets side by side an item is of, empty where that is not known; None where there
+    is only one."""
 
     def __len__(self) -> int:
         return len(self.id)
 
     def take(self, index: NDArray[Any]) -> Items:
         """The items at `index` (integers or a mask), in that order."""
-        return Items(self.id[index], self.label[index], self.kind[index], self.group[index], self.given[index])
+        category = None if self.category is None else self.category[index]
+        return Items(
+            self.id[index], self.label[index], self.kind[index], self.group[index], self.given[index], category
+        )

@@ -31,8 +31,29 @@ def split_items(items: Items, training: Literal["normal", "contaminated"], seed:
 
     Where no item is known to be anomalous, nothing could be measured on a half kept back: all normals train.
 
-    Items known to be anomalous are never learned from when `training` is `normal`.
+    Items known to be anomalous are never learned from when `training` is `normal`. Each of several categories is split
+    on its own, so that none is only judged because another one comes with training data.
     """
+    if items.category is None:
+        return _split_one(items, training, seed)
+    parts = []
+    notes: list[str] = []
+    for name in np.unique(items.category):
+        own = np.flatnonzero(items.category == name)
+        found = _split_one(items.take(own), training, seed)
+        parts.append((own[found.train], own[found.test], own[found.scored]))
+        notes.extend(f"{name or 'of no category'}: {note}" for note in found.notes)
+    train, test, scored = (np.sort(np.concatenate(part)) for part in zip(*parts, strict=True))
+    elsewhere = np.isin(items.group[test], items.group[train])  # within a category no group is parted
+    if elsewhere.any():
+        notes.append(
+            f"{int(elsewhere.sum())} test items not judged: near-duplicates of another category's training items"
+        )
+        test = test[~elsewhere]
+    return Split(train, test, scored, tuple(notes))
+
+
+def _split_one(items: Items, training: Literal["normal", "contaminated"], seed: int) -> Split:
     if np.any(items.given == "train"):
         return _as_given(items, training, seed)
     if np.any(items.label >= 0) and training == "normal":

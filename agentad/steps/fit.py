@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,13 @@ def fit(session: Session, folder: Path) -> None:
 
 
 def _save_held_out(folder: Path, scores: Scores, sample: Indices, wanted: NDArray[np.bool_]) -> None:
-    parts = {"item": scores.item, "local": scores.local, "expected": scores.expected, "doubt": scores.doubt}
+    parts: dict[str, NDArray[Any] | None] = {
+        "item": scores.item,
+        "local": scores.local,
+        "expected": scores.expected,
+        "doubt": scores.doubt,
+    }
+    parts["category"] = scores.category
     arrays = {name: array[wanted] for name, array in parts.items() if array is not None}
     save_state(folder, {"index": sample[wanted], **arrays}, {})
 
@@ -50,5 +57,5 @@ def _save_held_out(folder: Path, scores: Scores, sample: Indices, wanted: NDArra
 def held_out(session: Session, method: str) -> tuple[Indices, Scores]:
     """Positions and held-out scores of the training items that the run has to score."""
     arrays, _ = load_state(session.folder("fit") / "held_out" / method)
-    parts = (arrays.get(name) for name in ("local", "expected", "doubt"))
+    parts = (arrays.get(name) for name in ("local", "expected", "doubt", "category"))
     return arrays["index"], Scores(arrays["item"], *parts)

@@ -18,6 +18,7 @@ from agentad.steps.score import read_lines, read_scores
 from agentad.steps.session import Session
 from agentad.store.atomic import publish, write_json, write_text
 from agentad.store.version import library_versions
+from agentad.tools.categories import remarks
 
 MOST_LISTED = 20_000
 """Longer lists of items are thinned for the page's pictures; its counts are of all items."""
@@ -64,7 +65,11 @@ def _report(session: Session) -> Report:
         timings={name: spent["cpu_seconds"] for name, spent in timings.items()},
         versions={"python": sys.version.split()[0], **library_versions()},
         reproduce=_command(session),
-        notes=(*split.notes, *getattr(session.fitted.scorer, "notes", ())),
+        notes=(
+            *split.notes,
+            *remarks(session.fitted.categories, session.data),
+            *getattr(session.fitted.scorer, "notes", ()),
+        ),
     )
 
 

@@ -75,7 +75,7 @@ def score(session: Session, folder: Path) -> None:
     judged[split.test] = True
     fresh = np.setdiff1d(split.scored, known, assume_unique=True)
     for batch in _score_fresh(fitted, session.data, fresh, main, folder, session.progress):
-        _score_baselines(baselines, fitted, batch, judged, results)
+        _score_baselines(baselines, fitted, session.data, batch, judged, results)
     for name, result in results.items():
         _save(folder / "methods" / name, result)
     included = np.isin(split.scored, known)
@@ -105,6 +105,7 @@ def _score_fresh(
 def _score_baselines(
     baselines: Mapping[str, FittedDetector],
     beside: FittedDetector,
+    data: Any,
     batch: Batch,
     judged: NDArray[np.bool_],
     into: Mapping[str, Scored],
@@ -120,7 +121,7 @@ def _score_baselines(
     for name, baseline in baselines.items():
         shared = baseline.plan.encoder == beside.plan.encoder
         x = part.x if shared else baseline.encoder.encode(part.raw)
-        into[name].put(part.index, baseline.scorer.score(x))
+        into[name].put(part.index, baseline.score(data, Batch(part.index, part.raw, x)))
 
 
 def _explain_held_out(

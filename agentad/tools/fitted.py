@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,13 @@ from agentad.backbones.paired import PairedEncoder
 from agentad.detectors.base import Detector, Floats, Scores, State
 from agentad.detectors.conformal import Calibration, conformal_p_values
 from agentad.errors import DetectorRefused, InputError, MissingExtra
-from agentad.flow import Evidence, Plan, Step, Threshold, ToolCard
+from agentad.flow import CategoryEvidence, Evidence, Plan, Step, Threshold, ToolCard
 from agentad.modalities.items import Items
 from agentad.modalities.shown import shown
 from agentad.store.arrays import load_state, save_state
 from agentad.store.atomic import publish, write_json
 from agentad.store.documents import read_json
+from agentad.tools import categories
 from agentad.tools.cards import check_params, load_cards, resolve
 from agentad.tools.road import Batch, Indices, Progress, Road, road, silent
 
@@ -68,6 +69,8 @@ class FittedDetector:
     peaks: NDArray[np.floating[Any]] | None = None
     """(n,) ascending: the highest local score of each of these items, held out, at most `FIT_ITEMS` numbers. None where
     items have no maps, and in detectors saved before regions had p-values."""
+    categories: tuple[str, ...] = ()
+    """Names of the categories that `scorer` was told of, in its order; none where there was only one."""
 
     @property
     def road(self) -> Road:
@@ -83,13 +86,31 @@ class FittedDetector:
         """The items at `index` (sorted) with their scores, in batches."""
         done = 0
         for batch in self.road.batches(self.encoder, data, index):
-            yield batch, self.scorer.score(batch.x)
+            yield batch, self.score(data, batch)
             done += len(batch.index)
             progress("scoring", done, len(index))
 
+    def score(self, data: Any, batch: Batch) -> Scores:
+        """Scores of the items of `batch`, some of the items of `data`; told their categories where that counts."""
+        if not self.categories:
+            return self.scorer.score(batch.x)
+        told: Any = self.scorer
+        return cast(Scores, told.score(batch.x, categories=self._places(data, batch)))
+
     def evidence(self, data: Any, batch: Batch, scores: Scores) -> Sequence[tuple[Evidence, ...]]:
         """Why the items of `batch` have their `scores`."""
-        return self.road.evidence(self, data, batch, scores)
+        found = self.road.evidence(self, data, batch, scores)
+        if scores.category is None:
+            return found
+        names = [self.categories[place] for place in scores.category.tolist()]
+        said = (self._places(data, batch) >= 0).tolist()
+        return [
+            (CategoryEvidence(category=name, inferred=not known), *own)
+            for name, known, own in zip(names, said, found, strict=True)
+        ]
+
+    def _places(self, data: Any, batch: Batch) -> NDArray[np.int64]:
+        return categories.places(self.categories, data.items.take(batch.index), data.profile.root)
 
     def region_p_value(self, peak: float) -> float | None:
         """The p-value of a region whose highest score is `peak`; None without `peaks`.
@@ -171,6 +192,9 @@ def fit(
         told["defects"] = defects
     if copies is not None:
         told["copies"] = copies
+    names = categories.categories_of(made, items)
+    if names:
+        told["categories"] = categories.places(names, items, "")
     scorer: Detector = made.fit(x, groups=items.group, seed=plan.seed, **told)
     normal: Scores | None = getattr(scorer, "held_out_normal", None)
     held_out = scorer.held_out if normal is None else normal
@@ -181,7 +205,8 @@ def fit(
     peaks = None if local is None else road(plan.modality).peaks(local)
     own = plan.model_copy(update={"detector": step, "encoder": seen_by(step, plan)})
     ids = tuple(str(name) for name in items.id)
-    return FittedDetector(own, encoder, scorer, calibration, level, ids, None if peaks is None else np.sort(peaks))
+    peaks = None if peaks is None else np.sort(peaks)
+    return FittedDetector(own, encoder, scorer, calibration, level, ids, peaks, names)
 
 
 def save(fitted: FittedDetector, folder: Path, *, beside: Path | None = None) -> None:
@@ -208,12 +233,14 @@ def save(fitted: FittedDetector, folder: Path, *, beside: Path | None = None) ->
 
 def save_calibration(fitted: FittedDetector, folder: Path) -> None:
     """Write what `with_calibration` reads."""
-    settings = {
+    settings: dict[str, Any] = {
         "known_normal": fitted.threshold.method == "conformal",
         "target_far": fitted.threshold.target_far,
         "local_level": fitted.local_level,
         "train_ids": list(fitted.train_ids),
     }
+    if fitted.categories:
+        settings["categories"] = list(fitted.categories)
     arrays: dict[str, NDArray[Any]] = {"scores": fitted.calibration.scores}
     save_state(folder / "calibration", arrays if fitted.peaks is None else arrays | {"peaks": fitted.peaks}, settings)
 
@@ -270,7 +297,10 @@ def with_calibration(plan: Plan, encoder: Any, scorer: Detector, folder: Path) -
     calibration = Calibration(_sample(arrays["scores"]), settings["target_far"], known_normal=settings["known_normal"])
     level, ids = float(settings["local_level"]), tuple(map(str, settings["train_ids"]))
     peaks = np.sort(_sample(arrays["peaks"])) if "peaks" in arrays else None
-    return FittedDetector(plan, encoder, scorer, calibration, level, ids, peaks)
+    names = tuple(map(str, settings.get("categories", ())))
+    if len(names) != getattr(scorer, "categories", 0):
+        raise ValueError(f"{len(names)} names for the detector's categories")
+    return FittedDetector(plan, encoder, scorer, calibration, level, ids, peaks, names)
 
 
 def _sample(scores: NDArray[Any]) -> NDArray[np.float64]:

@@ -154,7 +154,7 @@ def evidence(fitted: FittedDetector, data: ImageData, batch: Batch, scores: Scor
         own = _standing_out(pixels, fitted.local_level, bool(flagged[at]))
         found.append([_said(fitted, region, pixels.shape, scores.doubt, at) for region in own])
     if hasattr(fitted.scorer, "nearest"):
-        _add_neighbours(fitted, data, batch, found)
+        _add_neighbours(fitted, data, batch, scores, found)
     return [tuple(own) for own in found]
 
 
@@ -187,7 +187,9 @@ def _cell(at: tuple[int, int], shape: tuple[int, ...], grid: tuple[int, ...]) ->
     return min(y * rows // height, rows - 1), min(x * columns // width, columns - 1)
 
 
-def _add_neighbours(fitted: Any, data: ImageData, batch: Batch, found: list[list[RegionEvidence]]) -> None:
+def _add_neighbours(
+    fitted: Any, data: ImageData, batch: Batch, scores: Scores, found: list[list[RegionEvidence]]
+) -> None:
     """Name the normal patch nearest to each region's peak; only these patches are looked up."""
     rows, columns = batch.x.shape[1:3]
     cells = [
@@ -198,7 +200,8 @@ def _add_neighbours(fitted: Any, data: ImageData, batch: Batch, found: list[list
     if not cells:
         return
     at_cell = tuple(np.array(cells).T[[0, 2, 3]])
-    nearest = fitted.scorer.nearest(batch.x[at_cell][:, None, None, :])
+    of = {} if scores.category is None else {"categories": scores.category[at_cell[0]]}
+    nearest = fitted.scorer.nearest(batch.x[at_cell][:, None, None, :], **of)
     for (at, which, _, _), item, cell in zip(cells, nearest.item.ravel(), nearest.cell.ravel(), strict=True):
         name = fitted.train_ids[int(item)]
         if name != str(data.items.id[batch.index[at]]):  # a training image is its own nearest normal: says nothing

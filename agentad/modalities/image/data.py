@@ -236,6 +236,7 @@ def _items(arrangement: Arrangement, sources: Sequence[Source]) -> Items:
         kind=_texts([arrangement.kind[s.place] or kind_of(s.boxes or ()) for s in sources]),
         group=groups_of([s.look.digest for s in sources], np.stack([s.look.signature for s in sources])),
         given=_texts([arrangement.given[p] for p in places]),
+        category=_texts([arrangement.category[p] for p in places]) if any(arrangement.category) else None,
     )
 
 

@@ -44,6 +44,8 @@ class Arrangement:
     label: list[int] = field(default_factory=list)
     kind: list[str] = field(default_factory=list)
     given: list[str] = field(default_factory=list)
+    category: list[str] = field(default_factory=list)
+    """Which of several data sets side by side each image is of; empty where there is one, or it is not known."""
     masks: list[tuple[int, ...]] = field(default_factory=list)
     """Positions of each image's mask files."""
     template: list[int] = field(default_factory=list)
@@ -91,7 +93,7 @@ def arrange(ids: Sequence[str]) -> Arrangement:
     _read_classes(places, {_mask_type(folders) for _, (folders, _) in masks}, result)
     result.given = [place.given for place in places]
     result.label = [place.label for place in places]
-    result.kind = _kinds(places, result)
+    result.kind, result.category = _kinds(places, result)
     _note_pairs(templates, result)
     result.masks = _match_masks(images, places, masks, result)
     return result
@@ -206,16 +208,17 @@ def _first_base(folders: Folders, bases: set[Folders]) -> int | None:
     return next((at for at in range(len(folders)) if folders[:at] in bases), None)
 
 
-def _kinds(places: Sequence[_Place], result: Arrangement) -> list[str]:
-    """The type of each anomaly, with its data set in front when there are several."""
+def _kinds(places: Sequence[_Place], result: Arrangement) -> tuple[list[str], list[str]]:
+    """The type of each anomaly, with its data set in front when there are several, and the data set of each image."""
     bases = sorted({p.base for p in places if p.label >= 0})
     if len(bases) < 2:
-        return [p.kind for p in places]
+        return [p.kind for p in places], [""] * len(places)
     names = {"/".join(base) or "." for base in bases}
     result.notes.append(
         f"{len(bases)} data sets lie side by side ({_some(names)}); point at one for a sharper detector"
     )
-    return ["/".join((*p.base, p.kind)) if p.kind else "" for p in places]
+    kinds = ["/".join((*p.base, p.kind)) if p.kind else "" for p in places]
+    return kinds, [("/".join(p.base) or ".") if p.label >= 0 else "" for p in places]
 
 
 def _note_pairs(templates: Mapping[int, int], result: Arrangement) -> None:
