@@ -190,12 +190,13 @@ class FeatureDiffusion:
 
     def _context(self, cells: NDArray[np.float32], category: int | None) -> NDArray[np.float32]:
         """What is known of each patch of one item (h, w, d): its surroundings, and the category of the item."""
-        known = around(cells[None], self.context)[0]
+        known: NDArray[np.float32] = around(cells[None], self.context)[0]
         if category is None:
             return known
         code = np.eye(self._categories, dtype=np.float32)[category]
         spread = np.broadcast_to(code, (*known.shape[:2], len(code)))
-        return np.concatenate([known, spread], axis=-1, dtype=np.float32)
+        told: NDArray[np.float32] = np.concatenate([known, spread], axis=-1, dtype=np.float32)
+        return told
 
     def _as_scores(self, local: Floats) -> Scores:
         local = local.astype(np.float64)

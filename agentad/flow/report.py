@@ -33,6 +33,9 @@ class Metrics(Noun):
     """As `intervals`, of `by_type`."""
     macro_intervals: dict[str, tuple[float, float]] = {}
     """As `intervals`, of `macro`."""
+    by_category: dict[str, dict[str, float]] = {}
+    """Of several data sets side by side: by category, then by metric name, false alarms and recall included; each
+    category's items by themselves, against its own normals. Items of no known category are in none."""
     without_mask: int = 0
     """Anomalous test images that pixel metrics leave out: their mask is not there, or marks nothing."""
 

@@ -77,6 +77,7 @@ def evaluate(
         macro=_macro(types),
         by_type_intervals=intervals.by_type,
         macro_intervals=intervals.macro,
+        by_category={},
         without_mask=pixels.without_mask if pixels else 0,
     )
 

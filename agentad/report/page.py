@@ -55,6 +55,7 @@ def render(report: flow.Report, items: Sequence[flow.ScoredItem], exhibits: Exhi
         chart=chart(_scores(report, items, shown), report.threshold.value),
         metrics=_metrics(report),
         types=type_table(report, items, shown.labels, shown.kinds),
+        categories=_by_category(report),
         without_mask=max((m.without_mask for m in (report.metrics or {}).values()), default=0),
         aupro_limit=max((m.aupro_limit for m in (report.metrics or {}).values()), default=0),
         prevalence=_prevalence(items, shown.labels),
@@ -62,6 +63,22 @@ def render(report: flow.Report, items: Sequence[flow.ScoredItem], exhibits: Exhi
         next_commands=words.next_commands(report),
         limits={"columns": COLUMNS, "skipped": SKIPPED, "samples": SAMPLES, "pictures": PICTURES},
     )
+
+
+def _by_category(report: flow.Report) -> dict[str, Any] | None:
+    """How the detector does in each of several categories."""
+    found = (report.metrics or {}).get(report.plan.detector.tool, flow.Metrics()).by_category
+    if not found:
+        return None
+    metrics = {key: name for key, name in NAMES.items() if any(key in own for own in found.values())}
+    rows = {
+        name: {
+            "values": [own.get(key) for key in metrics],
+            "shares": [own.get("false_alarm_rate"), own.get("recall")],
+        }
+        for name, own in found.items()
+    }
+    return {"metrics": list(metrics.values()), "rows": rows}
 
 
 @cache

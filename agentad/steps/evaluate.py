@@ -16,6 +16,9 @@ from agentad.store.atomic import write_json
 from agentad.tools.fitted import read_threshold
 from agentad.tools.road import Indices, road
 
+TOLD = ("auroc", "ap", "f1max", "pixel_auroc", "pixel_ap", "aupro", "false_alarm_rate", "recall")
+"""Metrics that are told for each of several categories."""
+
 
 def evaluate(session: Session, folder: Path) -> None:
     """`metrics.json`: one entry per method, or null where the labels cannot tell."""
@@ -30,17 +33,31 @@ def evaluate(session: Session, folder: Path) -> None:
 def _metrics(session: Session, method: str) -> Metrics:
     data, split = session.data, session.split
     item, local = read_scores(session, method)
-    at = np.searchsorted(split.scored, split.test)
     own = session.folder("fit") / ("detector" if method == session.plan.detector.tool else f"baselines/{method}")
-    return measure(
-        item[at],
-        data.items.label[split.test],
-        threshold=read_threshold(own).value,
-        kinds=[str(kind) for kind in data.items.kind[split.test]],
-        groups=data.items.group[split.test],
-        seed=session.plan.seed,
-        **pixels(data, session.plan.modality, split.test, None if local is None else local[at]),
-    )
+    threshold = read_threshold(own).value
+
+    def measured(index: Indices) -> Metrics:
+        at = np.searchsorted(split.scored, index)
+        return measure(
+            item[at],
+            data.items.label[index],
+            threshold=threshold,
+            kinds=[str(kind) for kind in data.items.kind[index]],
+            groups=data.items.group[index],
+            seed=session.plan.seed,
+            **pixels(data, session.plan.modality, index, None if local is None else local[at]),
+        )
+
+    category = data.items.category
+    names = () if category is None else sorted(set(category[split.test].tolist()) - {""})
+    by_category = {name: _told(measured(split.test[category[split.test] == name])) for name in names}
+    return measured(split.test).model_copy(update={"by_category": by_category})
+
+
+def _told(found: Metrics) -> dict[str, float]:
+    """The metrics that the data can tell, by name."""
+    values = {name: getattr(found, name) for name in TOLD}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def pixels(data: Any, modality: Modality, index: Indices, local: Floats | None) -> dict[str, Any]:

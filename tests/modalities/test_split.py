@@ -5,7 +5,7 @@ from agentad.modalities.items import Items
 from agentad.modalities.split import split_items
 
 
-def _items(label, given=None, group=None, kind=None):
+def _items(label, given=None, group=None, kind=None, category=None):
     n = len(label)
     return Items(
         np.array([str(i) for i in range(n)], dtype=object),
@@ -13,6 +13,7 @@ def _items(label, given=None, group=None, kind=None):
         np.array(kind or [""] * n, dtype=object),
         np.arange(n) if group is None else np.array(group),
         np.array(given or [""] * n, dtype=object),
+        category and np.array(category, dtype=object),
     )
 
 
@@ -90,3 +91,31 @@ def test_without_labels_everything_is_learned_from_and_scored():
 def test_a_folder_of_training_data_alone_is_scored_held_out():
     split = split_items(_items([0, 0, 0], ["train"] * 3), "normal", 0)
     assert list(split.train) == list(split.scored) == [0, 1, 2]
+
+
+def test_each_category_is_split_on_its_own():
+    items = _items(
+        [0, 0, 0, 1, 0, 0, 1, 0],
+        ["train", "train", "test", "test", "", "", "", ""],
+        group=[0, 1, 2, 3, 4, 5, 6, 7],
+        category=["nut"] * 4 + ["pill"] * 4,
+    )
+    split = split_items(items, "normal", 0)
+    assert set(split.train[:2]) == {0, 1}
+    assert len(split.train) == 4  # half of the normal pills, which come without a split of their own
+    assert set(split.train) | set(split.test) == set(range(8))
+    assert set(split.scored) == set(range(2, 8))
+
+
+def test_a_copy_of_another_category_s_training_item_is_not_judged():
+    items = _items(
+        [0, 0, 0, 0, 0, 0],
+        ["train", "train", "test", "train", "train", "test"],
+        group=[0, 1, 2, 3, 4, 0],
+        category=["nut"] * 3 + ["pill"] * 3,
+    )
+    split = split_items(items, "normal", 0)
+    assert list(split.train) == [0, 1, 3, 4]
+    assert list(split.test) == [2]
+    assert list(split.scored) == [2, 5]
+    assert split.notes == ("1 test items not judged: near-duplicates of another category's training items",)

@@ -162,3 +162,10 @@ def test_plain_folder_keeps_a_file_that_only_looks_like_a_mask() -> None:
 
 def test_folder_of_masks_only_is_a_folder_of_images() -> None:
     assert len(arrange(["masks/1.png", "masks/2.png"]).images) == 2
+
+
+def test_each_of_several_data_sets_is_a_category() -> None:
+    a = arrange(["nut/good/1.png", "nut/bent/1.png", "pill/train/good/1.png", "pill/test/color/1.png", "misc/1.png"])
+    assert a.category == ["nut", "nut", "pill", "pill", ""]
+    assert arrange(["train/good/1.png", "test/bent/1.png"]).category == ["", ""]
+    assert arrange(["good/1.png", "pill/good/1.png"]).category == [".", "pill"]
