@@ -13,6 +13,7 @@ import agentad
 from agentad.errors import DetectorRefused, InputError
 from agentad.flow import Step
 from agentad.tools import fitted as tool
+from agentad.tools.categories import untold
 
 pytestmark = pytest.mark.usefixtures("no_weights")
 
@@ -87,8 +88,6 @@ def test_a_folder_of_categories_gets_one_model_told_of_them(report, parts, tmp_p
     score = {name.rpartition("/")[2]: line["score"] for name, line in one.items() if "test/good" in name}
     assert {line["id"]: line["score"] for line in lines} == score
 
-
-def test_names_that_do_not_fit_are_refused_and_so_is_an_export(report, tmp_path):
     with pytest.raises(InputError, match="it is one model for 2 categories, and is told by the folder which one"):
         agentad.export(report.detector, tmp_path / "export")
     loaded = tool.load(Path(report.detector))
@@ -108,4 +107,10 @@ def test_a_category_with_one_image_to_learn_from_leaves_all_untold(parts):
     step = Step(tool="bank-diffusion", params={"steps": 2, "components": 4})
     encoder, sample, x = tool.encode_sample(plan, data, np.flatnonzero(data.items.given == "train"))
     assert len(sample) == len(items) == 13
-    assert tool.fit(plan, step, encoder, x, items).categories == ()
+    fitted = tool.fit(plan, step, encoder, x, items)
+    assert fitted.categories == ()
+    said = "2 categories are learned as if they were one, and the detector is not told which is which: "
+    assert untold(fitted.scorer, data.items) == (
+        f"{said}it is told only where every image to learn from lies in one, and each has 2 different ones at least",
+    )
+    assert untold(tool.make(Step(tool="memory-bank")), data.items) == (f"{said}it has no use for them",)

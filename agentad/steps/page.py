@@ -18,7 +18,7 @@ from agentad.steps.score import read_lines, read_scores
 from agentad.steps.session import Session
 from agentad.store.atomic import publish, write_json, write_text
 from agentad.store.version import library_versions
-from agentad.tools.categories import remarks
+from agentad.tools.categories import remarks, untold
 
 MOST_LISTED = 20_000
 """Longer lists of items are thinned for the page's pictures; its counts are of all items."""
@@ -68,6 +68,7 @@ def _report(session: Session) -> Report:
         notes=(
             *split.notes,
             *remarks(session.fitted.categories, session.data),
+            *untold(session.fitted.scorer, session.data.items),
             *getattr(session.fitted.scorer, "notes", ()),
         ),
     )

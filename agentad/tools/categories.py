@@ -60,6 +60,18 @@ def remarks(names: Sequence[str], data: Any) -> tuple[str, ...]:
     return tuple(said)
 
 
+def untold(detector: Any, items: Items) -> tuple[str, ...]:
+    """What has to be said of a `detector` that was fitted on some of `items` and told of no category."""
+    count = 0 if items.category is None else len(set(items.category.tolist()) - {""})
+    if count < 2 or getattr(detector, "categories", 0):
+        return ()
+    if getattr(detector, "uses_categories", False):
+        why = "it is told only where every image to learn from lies in one, and each has 2 different ones at least"
+    else:
+        why = "it has no use for them"
+    return (f"{count} categories are learned as if they were one, and the detector is not told which is which: {why}",)
+
+
 def _folders(id: str) -> list[str]:
     """The folders of an item, from the root down: `a`, `a/b` for `a/b/1.png`."""
     parts = id.split("/")[:-1]
