@@ -63,7 +63,7 @@ def remarks(names: Sequence[str], data: Any) -> tuple[str, ...]:
 def untold(detector: Any, items: Items) -> tuple[str, ...]:
     """What has to be said of a `detector` that was fitted on some of `items` and told of no category."""
     count = 0 if items.category is None else len(set(items.category.tolist()) - {""})
-    if count < 2 or getattr(detector, "categories", 0):
+    if count < 2 or getattr(detector, "categories", None):
         return ()
     if getattr(detector, "uses_categories", False):
         why = "it is told only where every image to learn from lies in one, and each has 2 different ones at least"
