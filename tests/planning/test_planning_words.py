@@ -62,7 +62,10 @@ def test_impossible_rates_are_refused(cards, text: str, complaint: str):
         ("Don’t use dinov2-small or the patch filters, please", ("dinov2-small", "patch-filters")),
         ("find odd rows, no self cleaning and empirical denoiser", ("empirical-denoiser", "self-cleaning")),
         ("no feature diffusion", ("feature-diffusion",)),
-        ("never use nearest neighbours", ("local-outlier-factor", "memory-bank", "self-cleaning", "template-distance")),
+        (
+            "never use nearest neighbours",
+            ("few-shot-bank", "local-outlier-factor", "memory-bank", "self-cleaning", "template-distance"),
+        ),
         ("avoid pre-trained models", PRETRAINED),
         ("use the memory bank", ()),
         ("why not use diffusion", ()),

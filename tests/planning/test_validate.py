@@ -83,7 +83,7 @@ def test_missing_weights_and_items_are_rejected(cards, asked, images):
     )
     with pytest.raises(PlanRejected) as caught:
         validate(plan, asked(), images(normal=1), cards)
-    assert str(caught.value) == "dinov2-lite needs at least 2 images to learn from, and there is 1"
+    assert str(caught.value) == "bank-diffusion needs at least 2 images to learn from, and there is 1"
 
 
 def test_a_detector_gets_the_encoder_its_card_names(cards, asked, images):
