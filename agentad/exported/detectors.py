@@ -132,7 +132,9 @@ class BankDiffusionGraph(nn.Module):
         self.bank = Bank(_part(state, "bank", {}).arrays)
         self.register_buffer("usual", torch.from_numpy(state.arrays["usual"]).float())
         self.units, self.scale = state.arrays["units"].tolist(), state.arrays["scale"].tolist()
-        self.local, self.weight, self.pool = (state.settings[name] for name in ("local", "weight", "pool"))
+        trust = float(state.arrays["trust"][0])
+        self.local, self.weight = (trust * state.settings[name] for name in ("local", "weight"))
+        self.pool = state.settings["pool"]
         levels = state.arrays.get("rarities", np.zeros((0, 0)))
         self.rarities = nn.ModuleList(Interpolation(own, np.linspace(0, 1, len(own))) for own in levels)
 

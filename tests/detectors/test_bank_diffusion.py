@@ -95,3 +95,14 @@ def test_a_detector_saved_before_there_was_doubt_has_none(fitted):
     assert old.score(x).doubt is None
     assert np.array_equal(old.score(x).local, again.local)
     assert BankDiffusion.restore(old.state()).score(x).doubt is None
+
+
+def test_few_images_are_trusted_less():
+    """With 2 of the 200 images that are enough, the map is nearly the distance alone; twice as many count twice."""
+    few, more = (tiny(steps=2, size=10_000).fit(normal(n)) for n in (2, 4))
+    assert more._trust == 2 * few._trust == 4 / 200
+    x = normal(3, seed=9)
+    cells = few._diffusion.whitening.apply(x)
+    distance = few._bank.search(cells, 1)[0][..., 0]
+    local = few.score(x).local
+    assert np.corrcoef(distance.ravel(), local.ravel())[0, 1] > 0.98
