@@ -68,6 +68,7 @@ def test_default_is_what_the_rules_choose_and_tools_are_set_as_in_its_plan(categ
         "default": ("bank-diffusion", True),
         "bank-diffusion": ("bank-diffusion", True),
         "feature-diffusion": ("feature-diffusion", True),
+        "few-shot-bank": ("few-shot-bank", False),
         "mahalanobis": ("mahalanobis", False),
         "memory-bank": ("memory-bank", False),
         "memory-bank-coreset": ("memory-bank", False),
