@@ -92,7 +92,7 @@ class PairPatches:
     @property
     def parts(self) -> tuple[tuple[Any, float], ...]:
         """The two encoders and how long the features of each are, for whoever writes them as one graph."""
-        return (self._dino, 1.0), (self._lite, self._share)
+        return (self._dino, 1.0), (self._lite, float(np.float16(self._share)))
 
     def save(self, folder: Path) -> None:
         """Write both networks in folders of their own, and the settings."""

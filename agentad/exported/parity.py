@@ -27,7 +27,7 @@ TOLERANCE = 1e-3
 def compare(
     exported: FittedDetector, fitted: FittedDetector, exact: FittedDetector, data: Any, progress: Progress = silent
 ) -> dict[str, Any]:
-    """Score some images of `data`, spread evenly over it; returns what the manifest says about it.
+    """Score some images of `data`, spread evenly over those that were not learned from; returns what the manifest says.
 
     Args:
         exported: the export.
@@ -43,7 +43,10 @@ def compare(
     total = len(data.items)
     if not total:
         raise InputError("there is no image to compare the export on; give a folder of images with --data")
-    index = np.unique(np.linspace(0, total - 1, min(total, IMAGES)).round().astype(np.int64))
+    # A memory that holds an image's own patches scores it as nothing, and the same in other arithmetic as something.
+    fresh = np.flatnonzero(~np.isin(data.items.id.astype(str), fitted.train_ids))
+    fresh = fresh if len(fresh) else np.arange(total)
+    index = fresh[np.unique(np.linspace(0, len(fresh) - 1, min(len(fresh), IMAGES)).round().astype(np.int64))]
     ours, ours_local = _scores(exported, data, index, "scoring with the export", progress)
     truth, local = _scores(exact, data, index, "scoring in float32", progress)
     spread = min(spread_of(truth), spread_of(fitted.calibration.scores))
