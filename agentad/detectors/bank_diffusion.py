@@ -159,10 +159,11 @@ class BankDiffusion:
         self._apart = None if categories is None else Apart.of(cells, categories)
         if self._apart and categories is not None:
             cells = self._apart.apply(cells, categories)
-        self._bank.fit(cells, groups=groups, seed=seed)
-        steps, distances = _local(self._diffusion.held_out), _local(self._bank.held_out)
+        self._bank.remember(cells, groups, seed)
+        found = self._bank.search(cells, EXAMPLES, groups=groups)
+        steps, distances = _local(self._diffusion.held_out), found[0][..., 0].astype(np.float64)
         self._usual = np.stack([self._bank.at_entries(part) for part in (distances, steps)])
-        parts = self._parts(steps, *self._bank.search(cells, EXAMPLES, groups=groups))
+        parts = self._parts(steps, *found)
         of = np.zeros(len(x), np.int64) if categories is None else categories
         self._usuals = tuple(
             self._usual_of(distances[of == c], steps[of == c], *(part[of == c] for part in parts))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats, Ints, Scores, State
-from agentad.detectors.memory_bank import MOST_EXACT, Nearest
+from agentad.detectors.memory_bank import CENTRES, MOST_EXACT, Nearest
 from agentad.detectors.pooling import top_mean
 from agentad.errors import InputError
 from agentad.memory.clusters import ClusteredNeighbours
@@ -94,7 +94,7 @@ class FewShotBank:
         """The bank's entries, and the images' own patches."""
         arrays: dict[str, NDArray[Any]] = {"vectors": self._entries.references}
         if isinstance(self._entries, ClusteredNeighbours):
-            arrays["centres"] = self._entries.centres
+            arrays[CENTRES] = self._entries.centres
         shape = (-1, self._per_item, self._originals.references.shape[1])
         arrays |= {"images": self._originals.references.reshape(shape), "different": np.array([self._different])}
         return State(arrays, {name: getattr(self, name) for name in ("augment", "size", "pool")})
@@ -103,7 +103,7 @@ class FewShotBank:
     def restore(cls, state: State) -> Self:
         """The detector that `state` came from."""
         detector = cls(**state.settings)
-        vectors, centres = state.arrays["vectors"], state.arrays.get("centres")
+        vectors, centres = state.arrays["vectors"], state.arrays.get(CENTRES)
         detector._entries = Neighbours(vectors) if centres is None else ClusteredNeighbours(vectors, centres=centres)
         detector._different = int(state.arrays["different"][0])
         detector._show(state.arrays["images"])

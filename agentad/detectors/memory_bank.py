@@ -76,11 +76,15 @@ class MemoryBank:
         if x.ndim == 2:
             self._scaling = fair_scalings(x, layout)[0]
             x = self._scaling.apply(x)
+        self.remember(x, groups, seed)
+        self.held_out = self._scores(x, groups)
+        return self
+
+    def remember(self, x: Floats, groups: Ints, seed: int) -> None:
+        """`fit` without `held_out`: choose entries of patches (n, h, w, c) or scaled rows (n, d)."""
         picked = self._pick(_rows(x), np.random.default_rng(seed))
         clustered = x.ndim > 2 and len(picked) > MOST_EXACT
         self._remember(_rows(x)[picked], *np.divmod(picked, _per_item(x)), groups, clustered=clustered)
-        self.held_out = self._scores(x, groups)
-        return self
 
     def score(self, x: Floats) -> Scores:
         """Distances of `x`, which has the layout seen by `fit`."""
@@ -95,9 +99,14 @@ class MemoryBank:
         """Distances and entries, both (n, ..., k), of the nearest entries of each patch or scaled row.
 
         With `groups` (n,), entries of an item's own group do not count; places left empty hold infinity and -1.
+
+        Raises:
+            InputError: no entry counts for some item.
         """
         own = None if groups is None else np.repeat(groups, _per_item(x))
         distance, entry = self._entries.search(_rows(x), k, leave_out=own)
+        if not np.isfinite(distance[:, 0]).all():
+            raise InputError("one group holds the whole memory bank, so nothing can judge it. Give smaller groups.")
         return distance.reshape(*x.shape[:-1], k), entry.reshape(*x.shape[:-1], k)
 
     def at_entries(self, local: Floats) -> Floats:
@@ -154,8 +163,6 @@ class MemoryBank:
     def _scores(self, x: Floats, groups: Ints | None = None) -> Scores:
         distance, entry = self.search(x, min(self.neighbours, len(self._entries)), groups=groups)
         filled = int(np.isfinite(distance).sum(axis=-1).min())  # neighbours that every query has
-        if not filled:
-            raise InputError("one group holds the whole memory bank, so nothing can judge it. Give smaller groups.")
         score = distance[..., :filled].mean(axis=-1, dtype=np.float64)
         if x.ndim > 2:
             return Scores(top_mean(score, self.pool), score)
