@@ -9,7 +9,8 @@ import numpy as np
 from agentad.bench.case import Case, Fitted
 from agentad.bench.cost import timed
 from agentad.bench.methods import fitted
-from agentad.detectors.few_label import FewLabelHead, Judged
+from agentad.detectors.few_label import FewLabelHead
+from agentad.detectors.judged import Judged
 from agentad.modalities.items import Items
 from agentad.modalities.table.rows import Rows
 from agentad.steps.score import Scored

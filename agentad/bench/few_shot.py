@@ -20,7 +20,8 @@ from agentad.bench.kept import Row, Shots
 from agentad.bench.methods import DEFAULT, Method
 from agentad.bench.table_suite import Tables
 from agentad.detectors.base import Floats
-from agentad.detectors.few_label import FewLabelHead, Judged
+from agentad.detectors.few_label import FewLabelHead
+from agentad.detectors.judged import Judged
 from agentad.errors import Infeasible
 from agentad.flow import DataProfile, Request, Step
 from agentad.generators import generate_rows

@@ -13,7 +13,6 @@ where the rarity is that of `agentad.detectors.tails` and q99 a quantile, both o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -22,20 +21,13 @@ from sklearn.ensemble import ExtraTreesClassifier
 
 from agentad.detectors.base import Floats, Scores, State
 from agentad.detectors.forest import Forest, second_class_share
+from agentad.detectors.judged import Judged
 from agentad.detectors.robust import Scaling, scalings
 from agentad.detectors.tails import Tails
 from agentad.errors import InputError
 
 _LEAST_SHARE = 1e-3
 """A q99 below it, as where every normal row is plain, says nothing about scale."""
-
-
-@dataclass(frozen=True)
-class Judged:
-    """Encoded rows (n, d) and what the unsupervised detector says about them, with `expected` rows."""
-
-    x: Floats
-    scores: Scores
 
 
 class FewLabelHead:

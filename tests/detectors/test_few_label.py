@@ -5,7 +5,8 @@ from sklearn.metrics import average_precision_score
 
 from agentad.detectors.base import Scores, State
 from agentad.detectors.empirical_denoiser import EmpiricalDenoiser
-from agentad.detectors.few_label import FewLabelHead, Judged
+from agentad.detectors.few_label import FewLabelHead
+from agentad.detectors.judged import Judged
 from agentad.detectors.tails import Tails
 from agentad.errors import InputError
 

@@ -1,0 +1,1 @@
+"""Invented anomalies of images, each with the mask of what was changed."""

@@ -1,0 +1,1 @@
+"""Rounds: generate, verify, adapt, gate, feed back."""
