@@ -28,6 +28,7 @@ from agentad.store.atomic import whole_folder
 from agentad.store.documents import read_json
 from agentad.store.runs import RunFolder, find_run, run_id, runs_root
 from agentad.tools import fitted as tool
+from agentad.tools.adapter import load as load_adapted
 from agentad.tools.cards import load_cards
 from agentad.tools.categories import remarks
 from agentad.tools.road import Progress, look, road, road_at, silent
@@ -220,7 +221,7 @@ def load(path: PathLike) -> LoadedDetector:
         return LoadedDetector(load_export(folder), folder, EXPORT_MANIFEST)
     if not os.path.lexists(folder / tool.MANIFEST):
         folder = find_run(str(path)).path / "fit" / "detector"
-    return LoadedDetector(tool.load(folder), folder)
+    return LoadedDetector(load_adapted(folder), folder)
 
 
 def export(

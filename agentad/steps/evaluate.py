@@ -13,7 +13,7 @@ from agentad.metrics.evaluate import evaluate as measure
 from agentad.steps.score import read_scores
 from agentad.steps.session import Session
 from agentad.store.atomic import write_json
-from agentad.tools.fitted import read_threshold
+from agentad.tools.adapter import read_threshold
 from agentad.tools.road import Indices, road
 
 TOLD = ("auroc", "ap", "f1max", "pixel_auroc", "pixel_ap", "aupro", "false_alarm_rate", "recall")

@@ -20,7 +20,8 @@ from agentad.modalities.items import Items
 from agentad.steps.fit import held_out
 from agentad.steps.session import Session
 from agentad.store.arrays import load_state, save_state
-from agentad.tools.fitted import FittedDetector, load
+from agentad.tools.adapter import load
+from agentad.tools.fitted import FittedDetector
 from agentad.tools.road import Batch, Indices, Progress, silent
 
 WORST_EXPLAINED = 50

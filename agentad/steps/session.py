@@ -13,7 +13,8 @@ from agentad.modalities.split import Split
 from agentad.planning.recipes import load_plan
 from agentad.store.arrays import load_state
 from agentad.store.runs import RunFolder
-from agentad.tools.fitted import FittedDetector, load
+from agentad.tools.adapter import load
+from agentad.tools.fitted import FittedDetector
 from agentad.tools.road import Progress, look, silent
 
 
@@ -53,7 +54,8 @@ class Session:
     def split(self) -> Split:
         """What the split step drew."""
         arrays, settings = load_state(self.folder("split"))
-        return Split(arrays["train"], arrays["test"], arrays["scored"], tuple(settings["notes"]))
+        parts = {name: arrays[name] for name in ("train", "test", "scored", "known")}
+        return Split(**parts, notes=tuple(settings["notes"]))
 
     @cached_property
     def fitted(self) -> FittedDetector:
