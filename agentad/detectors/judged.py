@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -32,6 +33,21 @@ class Judged:
         where = None if self.where is None else self.where[index]
         group = None if self.group is None else self.group[index]
         return Judged(self.x[index], self.scores.take(index), where, group)
+
+
+def joined(parts: Sequence[Judged]) -> Judged:
+    """The items of one or more parts, one after the other; every item for itself."""
+    where = [part.where for part in parts if part.where is not None]
+    scores = [part.scores for part in parts]
+    local, expected = (
+        None if any(value is None for value in values) else np.concatenate([v for v in values if v is not None])
+        for values in ([one.local for one in scores], [one.expected for one in scores])
+    )
+    return Judged(
+        np.concatenate([part.x for part in parts]),
+        Scores(np.concatenate([one.item for one in scores]), local, expected),
+        np.concatenate(where) if where else None,
+    )
 
 
 class Head(Protocol):

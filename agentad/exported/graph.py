@@ -118,8 +118,8 @@ def why_not(fitted: FittedDetector) -> str | None:
     name = plan.detector.tool
     if isinstance(fitted.scorer, Adapted):
         return (
-            f"the detector {name} has an adapter, {fitted.scorer.step.tool}, which cannot be written as a graph; export "
-            "a copy of the detector folder without its folder `adapter`"
+            f"the detector {name} has an adapter, {fitted.scorer.step.tool}, which cannot be written as a graph; "
+            "export a copy of the detector folder without its folder `adapter`"
         )
     if fitted.categories:
         return (
