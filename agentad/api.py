@@ -20,6 +20,7 @@ from agentad.modalities.shown import shown
 from agentad.planning import make_plan, planner_inputs
 from agentad.planning.recipes import load_recipe
 from agentad.steps import Session
+from agentad.steps.adapt import in_place
 from agentad.steps.page import show
 from agentad.steps.prepare import fetch_weights
 from agentad.steps.score import read_lines, score_all
@@ -220,7 +221,7 @@ def load(path: PathLike) -> LoadedDetector:
     if is_export(folder):
         return LoadedDetector(load_export(folder), folder, EXPORT_MANIFEST)
     if not os.path.lexists(folder / tool.MANIFEST):
-        folder = find_run(str(path)).path / "fit" / "detector"
+        folder = in_place(find_run(str(path)))
     return LoadedDetector(load_adapted(folder), folder)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats, Scores, State
+from agentad.detectors.base import joined as joined_scores
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,9 @@ class Judged:
 def joined(parts: Sequence[Judged]) -> Judged:
     """The items of one or more parts, one after the other; every item for itself."""
     where = [part.where for part in parts if part.where is not None]
-    scores = [part.scores for part in parts]
-    local, expected = (
-        None if any(value is None for value in values) else np.concatenate([v for v in values if v is not None])
-        for values in ([one.local for one in scores], [one.expected for one in scores])
-    )
     return Judged(
         np.concatenate([part.x for part in parts]),
-        Scores(np.concatenate([one.item for one in scores]), local, expected),
+        joined_scores([part.scores for part in parts]),
         np.concatenate(where) if where else None,
     )
 

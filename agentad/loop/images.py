@@ -111,7 +111,7 @@ class ImageWorkshop:
             rejected[NO_PLACE] += len(nowhere)
             base[nowhere] = rng.integers(len(normals), size=len(nowhere))
             candidates = self._candidates([one for _, one in found])
-            looked = panel.look(candidates)
+            looked = panel.inspect(candidates)
             good = np.flatnonzero(looked.accepted)
             told = [
                 self._origin(*found[at], known, briefs[found[at][0]], attempt + 1, looked.verdicts[at], seed)
@@ -119,7 +119,7 @@ class ImageWorkshop:
             ]
             kept.append((candidates.judged.take(good), [found[at][1] for at in good.tolist()], told))
             for at in np.flatnonzero(~looked.accepted).tolist():
-                i, verifier = found[at][0], looked.first[at] or ""
+                i, verifier = found[at][0], looked.rejected_by[at] or ""
                 rejected[verifier] += 1
                 briefs[i] = changed(briefs[i], verifier)
             left = np.setdiff1d(left, [found[at][0] for at in good.tolist()])

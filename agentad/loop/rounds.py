@@ -5,7 +5,7 @@
     run/
         round-2-made-0/ …    what was invented without the first, second, … fold, which the gate asks about
         round-2-made-all/    what was invented from all known anomalies: images with masks or rows, manifest.jsonl
-        round-2/             round.json; scores of real items by detectors that have not seen them; if adopted, detector/
+        round-2/             round.json; scores of real items by heads that have not seen them; if adopted, detector/
 
 With real anomalies the first round learns from these alone. Every later one adds what it invents to what adopted rounds
 have invented before. A round that is not adopted leaves nothing behind but its record.
@@ -13,29 +13,54 @@ have invented before. A round that is not adopted leaves nothing behind but its 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
 
+from agentad.detectors.base import Floats, Scores
+from agentad.detectors.base import joined as joined_scores
 from agentad.detectors.judged import Judged, joined
 from agentad.errors import AgentadError, NotWritable
 from agentad.flow import Decision, Mix, Plan, Reliability, Round
 from agentad.llm.closed import closed
+from agentad.loop.gate import decide, no_harm
 from agentad.loop.trial import Unseen, folds_of, others, tried, unadapted
 from agentad.loop.workshop import Workshop
+from agentad.metrics.pixels import Tally, tally
+from agentad.store.arrays import load_state, save_state
 from agentad.store.atomic import publish, write_json
 from agentad.store.runs import RunFolder
 from agentad.tools.adapter import adapted, save_adapter
 from agentad.tools.fitted import FittedDetector, make
-from agentad.tools.road import Progress
+from agentad.tools.road import Indices, Progress, road
+from agentad.tools.scored import save_scores
 
 ALL = "all"
 _SEED = 7919
 """Between the seeds of successive rounds."""
 _RELIABILITIES = TypeAdapter(tuple[Reliability, ...])
+
+
+@dataclass
+class _Told:
+    """What was made for a round, over all its folds."""
+
+    made: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    dropped: int = 0
+    reliabilities: tuple[Reliability, ...] = ()
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Count one fold's record, `made.json`."""
+        self.made += int(record["made"])
+        self.rejected.update(record["rejected"])
+        self.dropped += int(record["dropped"])
+        self.reliabilities = self.reliabilities or _RELIABILITIES.validate_python(record["reliabilities"])
 
 
 @dataclass
@@ -49,12 +74,14 @@ class Rounds:
     base: Path
     """Its folder."""
     workshop: Workshop
-    before: str
+    data: Any
+    start: str
     """Address of what the rounds start from."""
     progress: Progress
     done: list[Round] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.before = self.start
         assert self.plan.loop is not None  # noqa: S101  nobody goes round without a plan for it
         self.loop = self.plan.loop
         self.folds = folds_of(self.workshop.real, self.loop.folds, self.plan.seed)
@@ -95,15 +122,15 @@ class Rounds:
         if found is not None:
             _save_unseen(found, folder / "unseen")
             if decision.adopted:
-                made = self._adopt(number, mix, folder / "detector", told)
+                made = self._adopt(number, mix, folder / "detector", told, found)
         generator = self.loop.generator if mix is not None else None
         record = Round(
             number=number,
-            generator=generator and generator.tool,
+            generator=None if generator is None else generator.tool,
             head=self.loop.head.tool,
             mix=mix,
             made=made or told.made,
-            rejected=told.rejected,
+            rejected=dict(told.rejected),
             dropped=told.dropped,
             reliabilities=told.reliabilities,
             decision=decision,
@@ -152,7 +179,7 @@ class Rounds:
             write_json(folder / "made.json", record)
             self._memory[number, part] = made.judged
 
-        inputs = [self.base_key, number, mix and mix.model_dump(mode="json"), known.tolist()]
+        inputs = [self.start, number, mix and mix.model_dump(mode="json"), known.tolist()]
         self.run.step(name, inputs, work)
         if (number, part) not in self._memory:
             self._memory[number, part] = self.workshop.load(self.run.path / name)
@@ -160,15 +187,58 @@ class Rounds:
             told.add(self.run.read(f"{name}/made.json"))
         return self._memory[number, part]
 
-    @property
-    def base_key(self) -> str:
-        """What decides an invention besides its mix: the data, the detector and the plan, not the rounds before."""
-        return self._base_key
+    def _decided(self, found: Unseen) -> Decision:
+        real, data = self.workshop.real, self.data
+        normal, rare = real.normal_index[found.normal], real.known_index[found.known]
+        group = data.items.group
+        before, after = self.unseen.scores.item, found.scores.item
+        n = len(normal)
+        if not len(rare):
+            thresholds = (self._threshold(before[:n]), self._threshold(after[:n]))
+            return no_harm(before[:n], after[:n], group[normal], thresholds, level=self.loop.level)
+        index = np.concatenate([normal, rare])
+        return decide(
+            before,
+            after,
+            found.labels,
+            group[index],
+            metric=self.loop.metric,
+            seed=self.plan.seed,
+            level=self.loop.level,
+            rounds=self.loop.rounds,
+            number=len(self.done) + 1,
+            kinds=[str(kind) for kind in data.items.kind[index]],
+            pixels=self._tallies(index, found),
+        )
 
-    def _decided(self, found: Unseen) -> Decision: ...
+    def _threshold(self, normal: Floats) -> float:
+        return float(np.quantile(normal, 1 - self.plan.target_far))
 
-    def _adopt(self, number: int, mix: Mix | None, folder: Path, told: _Told) -> int:
-        """Write the detector that all real anomalies teach, and what was invented from them; how much that was."""
+    def _tallies(self, index: Indices, found: Unseen) -> tuple[Tally, Tally] | None:
+        """The pixels of both detectors' maps; None where items have no maps."""
+        maps = self.unseen.scores.local, found.scores.local
+        if self.plan.modality != "image" or any(local is None for local in maps):
+            return None
+        way = road(self.plan.modality)
+        kinds = [
+            str(kind) if label else None for kind, label in zip(self.data.items.kind[index], found.labels, strict=True)
+        ]
+        first, second = (
+            tally(
+                len(index),
+                lambda k, local=local: way.full_map(self.data, int(index[k]), local[k]),
+                lambda k: self.data.mask(int(index[k])),
+                kinds,
+            )
+            for local in maps
+        )
+        return first, second
+
+    def _adopt(self, number: int, mix: Mix | None, folder: Path, told: _Told, found: Unseen) -> int:
+        """Write the detector that all real anomalies teach, and what was invented from them; how much that was.
+
+        Beside it, the scores of the items it learned from by heads that have not seen them.
+        """
         real = self.workshop.real
         invented = self._invented(number, mix, None, told)
         head = make(self.loop.head).fit(real.normal, real.known, invented, seed=self.plan.seed)
@@ -178,4 +248,20 @@ class Rounds:
                 own.parent.mkdir(parents=True, exist_ok=True)
                 publish(path, own)
         save_adapter(adapted(self.fitted, self.loop.head, head), folder)
+        unseen = found.scores.take(np.arange(len(found.normal), len(found.labels)))
+        index = np.concatenate([real.normal_index, real.known_index])
+        order = np.argsort(index)
+        save_scores(folder.parent / "held_out", index[order], joined_scores([head.held_out, unseen]).take(order))
         return len(self._memory[number, ALL]) if mix is not None else 0
+
+
+def _save_unseen(found: Unseen, folder: Path) -> None:
+    scores = found.scores
+    arrays = {"item": scores.item} if scores.local is None else {"item": scores.item, "local": scores.local}
+    save_state(folder, arrays, {})
+
+
+def _read_unseen(folder: Path, like: Unseen) -> Unseen:
+    """What `_save_unseen` wrote, of the same items as `like`."""
+    arrays, _ = load_state(folder)
+    return Unseen(like.normal, like.known, Scores(arrays["item"], arrays.get("local")))

@@ -77,8 +77,8 @@ class TableWorkshop:
                 if generated is None:
                     continue
                 judged = self.judged(generated.encoded)
-                looked = panel.look(Candidates(judged, np.full(len(judged), kind or "", object)))
-                rejected.update(name for name in looked.first if name)
+                looked = panel.inspect(Candidates(judged, np.full(len(judged), kind or "", object)))
+                rejected.update(name for name in looked.rejected_by if name)
                 good = np.flatnonzero(looked.accepted)
                 kept.append(_Kept(generated, judged.take(good), good, number))
                 number += len(good)

@@ -33,8 +33,7 @@ def evaluate(session: Session, folder: Path) -> None:
 def _metrics(session: Session, method: str) -> Metrics:
     data, split = session.data, session.split
     item, local = read_scores(session, method)
-    own = session.folder("fit") / ("detector" if method == session.plan.detector.tool else f"baselines/{method}")
-    threshold = read_threshold(own).value
+    threshold = read_threshold(session.beside().get(method, session.detector)).value
 
     def measured(index: Indices) -> Metrics:
         at = np.searchsorted(split.scored, index)

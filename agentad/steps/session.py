@@ -18,6 +18,10 @@ from agentad.tools.fitted import FittedDetector
 from agentad.tools.road import Progress, look, silent
 
 
+UNSUPERVISED = "unsupervised"
+"""The detector as it was before it learned from anomalies."""
+
+
 @dataclass
 class Session:
     """A run in progress. What a step wrote is read back from its folder: every step can be the first after a kill."""
@@ -59,10 +63,25 @@ class Session:
 
     @cached_property
     def fitted(self) -> FittedDetector:
-        """What the fit step made."""
-        return load(self.folder("fit") / "detector")
+        """The detector in place: what the fit step made, with the adapter of an adopted round."""
+        return load(self.detector)
+
+    @property
+    def adapted(self) -> bool:
+        """Whether a round was adopted."""
+        return (self.folder("adapt") / "detector").is_dir()
+
+    @property
+    def detector(self) -> Path:
+        """Folder of the detector in place, once all rounds are done."""
+        return self.folder("adapt" if self.adapted else "fit") / "detector"
+
+    def beside(self) -> dict[str, Path]:
+        """What the detector is compared with, by name, and where it is: itself before the rounds, and its baselines."""
+        before = {UNSUPERVISED: self.folder("fit") / "detector"} if self.adapted else {}
+        return before | {step.tool: self.folder("fit") / "baselines" / step.tool for step in self.plan.baselines}
 
     @property
     def methods(self) -> list[str]:
-        """The detector's name, then its baselines'."""
-        return [self.plan.detector.tool, *(step.tool for step in self.plan.baselines)]
+        """The detector's name, then what it is compared with."""
+        return [self.plan.detector.tool, *self.beside()]
