@@ -29,6 +29,8 @@ BETWEEN = 0.16
 """Greatest share of the distances that may lie within a quarter of the threshold; a shade that fades has more."""
 SMALL = 0.02
 """Share of the image up to which a hole is filled and a speck dropped."""
+THREAD = 3
+"""Pixels at `SIDE`: what is thinner than twice that is kept only close to the object's thicker parts."""
 LONG = 1.5
 """Length over breadth from which an object has a direction."""
 HEAVY = 0.1
@@ -168,10 +170,13 @@ def _small(image: Pixels) -> Floats:
 
 
 def _tidied(mask: Mask) -> Mask:
-    """Without small holes and specks; parts smaller than a tenth of the largest count as specks."""
-    least = SMALL * mask.size
-    filled = ~_large(~mask, least)
-    return _large(filled, max(1.0, _largest(filled) / 10))
+    """Without small holes, threads and specks; parts smaller than a tenth of the largest count as specks."""
+    filled = ~_large(~mask, SMALL * mask.size)
+    core = ndimage.binary_opening(np.pad(filled, THREAD, mode="edge"), iterations=THREAD)[
+        THREAD:-THREAD, THREAD:-THREAD
+    ]
+    core = _large(core, max(1.0, _largest(core) / 10))
+    return np.asarray(filled & ndimage.binary_dilation(core, iterations=THREAD + 1))
 
 
 def _large(mask: Mask, least: float) -> Mask:

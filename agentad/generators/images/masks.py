@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -17,13 +18,15 @@ from scipy import ndimage
 
 from agentad.errors import InputError
 from agentad.flow import Brief
-from agentad.flow.brief import Place, Shape
+from agentad.flow.brief import Place
 from agentad.generators.images.base import Defect, Mask, Pixels
 from agentad.generators.images.foreground import Foreground, Pose, pose, rotation, turn_between
 from agentad.generators.images.shapes import LINES, drawn
 
 Floats = NDArray[np.float64]
 Box = tuple[slice, slice]
+Drawing = Callable[[float, np.random.Generator], Mask]
+"""An outline of about so many pixels, in a box that just holds it."""
 
 DEGREES = 12.0
 """Largest turn of a defect."""
@@ -125,21 +128,32 @@ class Outlines:
             raise InputError(f"no real defect is of type {brief.kind!r}; there are: {', '.join(self.kinds)}")
         return -1
 
-    def draw(self, brief: Brief, scene: Scene, rng: np.random.Generator, anomaly: int | None = None) -> Outline | None:
+    def draw(
+        self,
+        brief: Brief,
+        scene: Scene,
+        rng: np.random.Generator,
+        *,
+        anomaly: int | None = None,
+        drawing: Drawing | None = None,
+    ) -> Outline | None:
         """An outline in a normal image, as the brief wants it, and None where that does not fit in.
 
-        It is that of a real defect (`anomaly`, or else one of the brief's type), or drawn if the brief has a shape.
+        It is that of a real defect (`anomaly`, or else one of the brief's type), or drawn if the brief has a shape or
+        there is a `drawing`.
 
         Raises:
-            InputError: the brief's type is unknown, or it has no shape and there is no real defect.
+            InputError: the brief's type is unknown, or there is neither a shape nor a real defect.
         """
         anomaly = self.choose(brief, rng) if anomaly is None else anomaly
-        if brief.shape is None and anomaly < 0:
+        if brief.shape is not None:
+            drawing = partial(drawn, brief.shape)
+        if drawing is None and anomaly < 0:
             raise InputError("there is no real defect to take an outline from; give the brief a shape")
         want, swell = _share(brief, rng), 1.0
         for attempt in range(TRIES):
-            if brief.shape is not None:
-                outline = self._drawn(brief.shape, brief.place, scene, rng, anomaly, want, swell)
+            if drawing is not None:
+                outline = self._drawn(drawing, brief, scene, rng, anomaly, want, swell)
             else:
                 outline = self._laid(brief.place, scene, rng, anomaly, want, swell, turned=attempt >= TRIES // 3)
             if outline is None:
@@ -201,8 +215,8 @@ class Outlines:
 
     def _drawn(
         self,
-        shape: Shape,
-        place: Place | None,
+        drawing: Drawing,
+        brief: Brief,
         scene: Scene,
         rng: np.random.Generator,
         anomaly: int,
@@ -210,16 +224,17 @@ class Outlines:
         swell: float,
     ) -> Outline | None:
         if want is None:
-            usual = USUAL["line" if shape in LINES else "spot"]
+            usual = USUAL["line" if brief.shape in LINES else "spot"]
             want = float(scene.object.mean() * np.exp(rng.uniform(*np.log(usual))))
-        patch = drawn(shape, want * scene.object.size * swell**2, rng)
-        place = place or ("edge" if shape == "missing" and not scene.filled else "object")
-        mask = _stamped(patch, _somewhere(area(place, scene), rng), scene.object.shape)
-        if place != "anywhere":
+        patch = drawing(want * scene.object.size * swell**2, rng)
+        bitten = brief.shape == "missing" and brief.place is None and not scene.filled
+        where = scene.object & ~ndimage.binary_erosion(scene.object) if bitten else area(brief.place or "object", scene)
+        mask = _stamped(patch, _somewhere(where, rng), scene.object.shape)
+        if brief.place != "anywhere":
             mask &= scene.object
-        if mask.sum() < 0.6 * patch.sum():
+        if mask.sum() < (0.3 if bitten else 0.6) * patch.sum():
             return None
-        return Outline(mask, anomaly, self._defects[anomaly].kind if anomaly >= 0 else shape, None)
+        return Outline(mask, anomaly, self._defects[anomaly].kind if anomaly >= 0 else brief.shape or "", None)
 
 
 @dataclass(frozen=True)
