@@ -25,6 +25,9 @@ _PREFERRED: dict[tuple[str, str], tuple[str, ...]] = {
         "gaussian-rows",
         "uniform-rows",
     ),
+    ("image", "generator"): ("residual-paste", "manipulated-normals"),
+    ("image", "head"): ("patch-head",),
+    ("table", "head"): ("few-label-head",),
 }
 """Best first, by the figures on the cards. Tools that are not named follow by name."""
 _PAIRED: dict[str, tuple[str, ...]] = {
