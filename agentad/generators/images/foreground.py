@@ -27,8 +27,8 @@ SPLIT = 0.6
 """Least share of the variance of the distances that two classes explain."""
 BETWEEN = 0.16
 """Greatest share of the distances that may lie within a quarter of the threshold; a shade that fades has more."""
-SMALL = 0.02
-"""Share of the image up to which a hole is filled and a speck dropped."""
+SMALL = 0.01
+"""Share of the image up to which a hole is filled."""
 THREAD = 3
 """Pixels at `SIDE`: what is thinner than twice that is kept only close to the object's thicker parts."""
 LONG = 1.5

@@ -78,6 +78,12 @@ class Move:
         warped: NDArray[np.floating] = ndimage.affine_transform(plane, self.back, offset, shape, order=order, mode=mode)
         return warped
 
+    def look(self, image: NDArray[np.floating], places: NDArray[np.intp]) -> Floats:
+        """(n, c) of the defect's image (H, W, c), the nearest pixels, as seen at `places` (n, 2) of the normal one."""
+        source = np.rint((places - self.to) @ self.back.T + self.at).astype(int)
+        rows, columns = np.clip(source, 0, np.array(image.shape[:2]) - 1).T
+        return np.asarray(image[rows, columns], dtype=np.float64)
+
 
 @dataclass(frozen=True)
 class Outline:

@@ -22,6 +22,8 @@ from agentad.generators.images.trial import Change, drawn_by
 
 MARGIN = 2
 """Pixels around a real defect's outline that come with it."""
+RING = 4
+"""Pixels around an outline that are compared."""
 PLAIN = 0.5
 """Part of the misfit that is not made up for by a shift in colour."""
 
@@ -95,11 +97,13 @@ class ResidualPaste:
         """How much the surroundings of a defect differ from those of the place where it is laid, grey levels."""
         if outline.move is None:
             return 0.0
-        box = around(outline.mask, 4)
-        ring = ndimage.binary_dilation(outline.mask[box], iterations=4) & ~outline.mask[box]
-        if not ring.any():
+        box = around(outline.mask, RING)
+        inside = outline.mask[box]
+        places = np.argwhere(ndimage.maximum_filter(inside, 2 * RING + 1) & ~inside)
+        if not len(places):
             return 0.0
-        difference = (image[box] - self._seen(outline.anomaly, outline.move, box))[ring]
+        places += (box[0].start, box[1].start)
+        difference = image[tuple(places.T)] - outline.move.look(self._pieces[outline.anomaly], places)
         shift = difference.mean(axis=0)
         return float(np.abs(difference - shift).mean() + PLAIN * np.abs(shift).mean())
 
