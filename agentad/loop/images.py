@@ -24,7 +24,13 @@ from agentad.modalities.image.pixels import read_mask, read_pixels
 from agentad.store.atomic import write_text
 from agentad.tools.fitted import FittedDetector, make
 from agentad.tools.road import Indices, Progress, road
+from agentad.verifiers.agreement import Agreement
 from agentad.verifiers.base import Candidates
+from agentad.verifiers.kind import Kind
+from agentad.verifiers.panel import Panel
+from agentad.verifiers.placement import Placement
+from agentad.verifiers.realism import Realism
+from agentad.verifiers.visibility import Visibility
 
 MOST_NORMALS = 500
 """Normal images that heads are taught by."""
@@ -87,6 +93,7 @@ class ImageWorkshop:
     def __init__(self, loop: Loop, fitted: FittedDetector, data: ImageData, real: Real) -> None:
         self.real = real
         self._loop, self._fitted, self._data = loop, fitted, data
+        self._panels: dict[tuple[int, ...], Panel] = {}
         if loop.generator is not None:
             self._generator = make(loop.generator)
 
@@ -159,6 +166,28 @@ class ImageWorkshop:
             seed=seed,
             verdicts=verdicts,
         )
+
+    def _panel(self, known: Places, seed: int) -> Panel:
+        """Verifiers that have seen the source normals and the `known` anomalies."""
+        if not self._loop.verify:
+            return Panel()
+        key = tuple(known.tolist())
+        if key not in self._panels:
+            index, images = self._source
+            defects = [self._defects[i] for i in key]
+            normal = Candidates(self.real.normal.take(index), np.full(len(index), "", object), images)
+            real = Candidates(
+                self.real.known.take(known),
+                self.real.kinds[known],
+                [defect.image for defect in defects],
+                [defect.mask for defect in defects],
+            )
+            verifiers = (Visibility(), Realism(), Placement(), Agreement(), Kind())
+            self._panels[key] = Panel.fit(verifiers, normal, real, self._unmasked, seed=seed)
+        return self._panels[key]
+
+    def _unmasked(self, images: Sequence[Pixels]) -> Judged:
+        return self.judged(images, [np.zeros(image.shape[:2], np.bool_) for image in images])
 
     @cached_property
     def _source(self) -> tuple[Indices, list[Pixels]]:

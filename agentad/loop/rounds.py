@@ -134,7 +134,6 @@ class Rounds:
             dropped=told.dropped,
             reliabilities=told.reliabilities,
             decision=decision,
-            spots=self._spots(found if decision.adopted and found is not None else self.unseen),
         )
         write_json(folder / "round.json", record.model_dump(mode="json"))
 
@@ -226,13 +225,16 @@ class Rounds:
         first, second = (
             tally(
                 len(index),
-                lambda k, local=local: way.full_map(self.data, int(index[k]), local[k]),
+                partial(self._map_at, index, local),
                 lambda k: self.data.mask(int(index[k])),
                 kinds,
             )
             for local in maps
         )
         return first, second
+
+    def _map_at(self, index: Indices, local: Floats, k: int) -> Floats:
+        return road(self.plan.modality).full_map(self.data, int(index[k]), local[k])
 
     def _adopt(self, number: int, mix: Mix | None, folder: Path, told: _Told, found: Unseen) -> int:
         """Write the detector that all real anomalies teach, and what was invented from them; how much that was.

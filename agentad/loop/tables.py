@@ -23,6 +23,10 @@ from agentad.store.atomic import write_text
 from agentad.tools.fitted import FittedDetector, make
 from agentad.tools.road import Indices, Progress
 from agentad.verifiers.base import Candidates
+from agentad.verifiers.kind import Kind
+from agentad.verifiers.panel import Panel
+from agentad.verifiers.realism import Realism
+from agentad.verifiers.visibility import Visibility
 
 TABLE, ENCODED = "rows.parquet", "encoded"
 _NEXT = 7_368_787
@@ -93,6 +97,15 @@ class TableWorkshop:
         return Made(
             joined([one.judged for one in kept]), origins, rows, dict(rejected), max(left, 0), panel.reliabilities
         )
+
+    def _panel(self, known: Places, seed: int) -> Panel:
+        """Verifiers that have seen the source normals and the `known` anomalies."""
+        if not self._loop.verify:
+            return Panel()
+        source = np.flatnonzero(self.real.source)
+        normal = Candidates(self.real.normal.take(source), np.full(len(source), "", object))
+        real = Candidates(self.real.known.take(known), self.real.kinds[known])
+        return Panel.fit((Visibility(), Realism(), Kind()), normal, real, self.judged, seed=seed)
 
     def _of_kind(self, known: Places, kind: str | None) -> Places:
         own = known[self.real.kinds[known] == kind]

@@ -50,7 +50,7 @@ def _go_round(rounds: Rounds, loop: Loop, session: Session) -> str | None:
         rounds.take(mix)
         if loop.generator is None:
             return None
-        mix = rounds.next_mix() if mix is not None else loop.mix
+        mix = loop.mix
         if mix is None:
             return NOTHING_LEFT
     return None
