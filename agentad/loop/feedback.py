@@ -21,6 +21,7 @@ from scipy import ndimage
 
 from agentad.errors import AgentadError
 from agentad.flow import Spot
+from agentad.planning.strategies import LARGE, SMALL
 
 Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
@@ -28,8 +29,6 @@ Mask = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]
 By = Literal["type", "size", "place", "strength", "normals"]
 
-SMALL, LARGE = 0.005, 0.03
-"""Shares of the image that small defects reach up to, and large ones begin above."""
 EDGE = 2 / 3
 """How far from the image's centre, on the way to its border, the edge begins."""
 FAINT = 1.0
