@@ -149,3 +149,25 @@ def test_what_cannot_be_compared_is_refused(two, change, message):
 def test_the_same_seed_gives_the_same_answer(two):
     own = [compare(*two, LABELS, np.arange(48), metric="ap", seed=3) for _ in range(2)]
     assert own[0] == own[1]
+
+
+def test_a_fold_is_one_piece_of_evidence():
+    """The model of one fold in five happens to put its normal items far below, where all anomalies gain by it."""
+    labels = np.repeat([1, 0], [20, 50])
+    folds = np.concatenate([np.arange(20) % 5, np.arange(50) % 5])
+    before = np.concatenate([np.full(20, 0.5), np.linspace(0, 1, 50)])
+    after = before - 2.0 * ((labels == 0) & (folds == 0))
+    apart = compare(before, after, labels, np.arange(70), metric="auroc")
+    inside = compare(before, after, labels, np.arange(70), metric="auroc", folds=folds)
+    assert apart.better < 0.05 < inside.better
+    none = compare(before, after, labels, np.arange(70), metric="auroc", folds=np.full(70, -1))
+    assert none == apart
+    assert compare(before, after, labels, np.arange(70), metric="auroc", folds=np.zeros(70, int)).better == 1.0
+
+
+def test_normal_items_may_be_scored_by_no_fold_in_particular():
+    labels = np.repeat([1, 0], [20, 50])
+    folds = np.concatenate([np.arange(20) % 5, np.full(50, -1)])
+    before = np.concatenate([np.linspace(0.4, 0.6, 20), np.linspace(0, 1, 50)])
+    found = compare(before, before + labels, labels, np.arange(70), metric="auroc", folds=folds)
+    assert found.better < 0.001
