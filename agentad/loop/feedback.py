@@ -11,6 +11,7 @@ Sizes, places and strengths are of the real defects as marked, not of what any d
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,7 +22,7 @@ from scipy import ndimage
 
 from agentad.errors import AgentadError
 from agentad.flow import Spot
-from agentad.planning.strategies import LARGE, SMALL
+from agentad.planning.strategies import LARGE, SMALL, Cell
 
 Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
@@ -151,6 +152,27 @@ def spots(
         found += told("strength", {i: strength_of(float(marked.contrast[i])) for i in seen})
     found += told("normals", {i: str(kinds[i]) for i in normal})
     return tuple(found)
+
+
+def cells(
+    kinds: Sequence[str], marked: Marks, made_kinds: Sequence[str] = (), made: Marks | None = None
+) -> tuple[Cell, ...]:
+    """Where the marked defects lie, by type, size and place, for the critic's `coverage`; in the order of their names.
+
+    Args:
+        kinds: (n,) type of each real anomaly, or empty.
+        marked: what `marks` measured of them.
+        made_kinds: (m,) of the invented ones learned from.
+        made: what `marks` measured of these.
+    """
+    real = _cells(kinds, marked)
+    invented = Counter() if made is None else _cells(made_kinds, made)
+    return tuple(Cell(*cell, real=real[cell], made=invented[cell]) for cell in sorted(real | invented))
+
+
+def _cells(kinds: Sequence[str], marked: Marks) -> Counter[tuple[str, str, str]]:
+    told = np.flatnonzero(~np.isnan(marked.area)).tolist()
+    return Counter((str(kinds[i]), size_of(float(marked.area[i])), place_of(marked.middle[i])) for i in told)
 
 
 def _spot(

@@ -3,7 +3,8 @@ import pytest
 
 from agentad.errors import AgentadError
 from agentad.flow import Spot
-from agentad.loop.feedback import marks, place_of, size_of, spots, strength_of
+from agentad.loop.feedback import cells, marks, place_of, size_of, spots, strength_of
+from agentad.planning.strategies import Cell
 
 SCORES = np.array([5.0, 0.2, 0.1, 0.3, 6.0, 0.0, 2.0, 3.0, 9.0])
 LABELS = np.array([1, 1, 1, 1, 1, 0, 0, 0, -1])
@@ -78,6 +79,17 @@ def test_sizes_places_and_strengths_are_told(pictures):
         ("strength", "faint"): (1, 1, ("a",)),
         ("strength", "strong"): (2, 0, ()),
     }
+
+
+def test_cells_count_what_is_real_and_what_was_made(pictures):
+    found = marks(*pictures)
+    assert cells(["a", "a", "a", "b"], found) == (
+        Cell("a", "large", "edge", real=1),
+        Cell("a", "small", "centre", real=1),
+        Cell("b", "medium", "centre", real=1),
+    )
+    assert cells(["a", "a", "a", "b"], found, ["b", "a", "b", "b"], found)[0] == Cell("a", "large", "edge", 1, 1)
+    assert cells(["a", "a", "a", "b"], found, ["b", "a", "b", "b"], found)[-1] == Cell("b", "small", "centre", 0, 1)
 
 
 def test_words():
