@@ -279,7 +279,9 @@ class _Contributions:
         if any(len(side.own) < 2 for side in sides):
             return 1.0
         items = self._t(sign, [side.off for side in sides])
-        return max(_signs(sign * self.anomalous.own, rng), items, self._folds(sign, sides))
+        # what the c_g of a metric that is no mean fail to add up to is shared out
+        adding_up = self.anomalous.off + self.anomalous.share * self.gain
+        return max(_signs(sign * adding_up, rng), items, self._folds(sign, sides))
 
     def _folds(self, sign: int, sides: Sequence[_Side]) -> float:
         """The t test with all that was scored in one fold as one piece of evidence."""
