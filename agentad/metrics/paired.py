@@ -11,8 +11,9 @@ Tests have to agree, each sensitive to what the other cannot see, so the p-value
 - signs: if the detectors are exchangeable, each c_g is as likely to be the other way round. All 2^k patterns of signs
   are looked at up to k = 14, else `FLIPS` random ones. Holds however few the anomalies and whatever their distribution
   is, as long as it is even-handed; normal items are taken as they are. Of k groups no p-value is below 2^-k.
-- t: Δ over its standard error from both classes, as DeLong's, against Student's t with Welch and Satterthwaite's
-  degrees of freedom. Sees that few normal items may have moved all anomalies at once.
+- t: Δ over its standard error from both classes, as DeLong's, against Student's t with the degrees of freedom
+  of the smaller class, which errs towards too large a p-value. Sees that few normal items may have moved all
+  anomalies at once.
 - t over folds, where several models scored the items: the same with all items of one model as one piece of evidence.
   Sees that one model may have been lucky. Without it, 60 anomalies scored out of 5 folds let twice too many useless
   candidates pass.
@@ -304,7 +305,7 @@ class _Contributions:
         error = sum(spread)
         if error <= ROUNDING**2:
             return 0.0 if gain > ROUNDING else 1.0
-        freedom = error**2 / sum(v**2 / (len(off) - 1) for v, off in zip(spread, parts, strict=True))
+        freedom = min(len(off) for off in parts) - 1
         return float(stats.t.sf(gain / np.sqrt(error), freedom))
 
 
