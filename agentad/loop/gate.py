@@ -90,6 +90,7 @@ def decide(
     level: float = LEVEL,
     rounds: int | None = 1,
     number: int = 1,
+    folds: Labels | None = None,
     kinds: Sequence[str] | None = None,
     pixels: tuple[Tally, Tally] | None = None,
     limit: float = PRO_LIMIT,
@@ -111,6 +112,7 @@ def decide(
         level: the false-adoption rate of all rounds of the run together.
         rounds: how many rounds the run may have, or None: `level_of`.
         number: of this round, from 1.
+        folds: (n,) which of several fits scored each item, -1 where none in particular did. Out of fold, give it.
         kinds: (n,) type of each anomaly, or empty.
         pixels: tallies of both detectors' maps of these n items (`metrics.pixels.tally`); without unknown ones.
         limit: of AUPRO.
@@ -125,10 +127,13 @@ def decide(
         raise AgentadError("gate: items of unknown label have score maps; tally only those of known label")
     s, t = np.asarray(before)[known], np.asarray(after)[known]
     y, g = np.asarray(labels)[known], np.asarray(groups)[known]
+    fold = None if folds is None else np.asarray(folds)[known]
     kind = None if kinds is None else [kinds[i] for i in known.tolist()]
 
     def measured(name: str) -> Difference | None:
-        return compare(s, t, y, g, metric=name, level=level, seed=seed, kinds=kind, pixels=pixels, limit=limit)
+        return compare(
+            s, t, y, g, metric=name, level=level, seed=seed, folds=fold, kinds=kind, pixels=pixels, limit=limit
+        )
 
     found = measured(metric)
     if found is None:
