@@ -41,6 +41,10 @@ Encode = Callable[[Any], Judged]
 MOST = 40
 """Samples of a kind."""
 TRIES = 30
+AWAY = 0.08
+"""Share of the image's longer side that a moved mask keeps from where it was: patches see a little around them."""
+DRAWN = 2
+"""Drawn shapes that are as likely as real masks, so that one real anomaly does not decide all masks."""
 LOOSE = 4
 """Times its own area that a mask is grown to."""
 SHIFT = (60, 110)
@@ -181,7 +185,7 @@ class _Source:
         return Known(Candidates(judged, kind, images, masks, bases), self.normals, none)
 
     def _moved(self, known: Known, *, on_object: bool) -> Known:
-        """Samples whose masks were moved to where they do not meet themselves; those that have no such place left out.
+        """Samples whose masks were moved well away from where they were; those that have no such place left out.
 
         On the object, or at least by nine tenths off it.
         """
@@ -189,9 +193,10 @@ class _Source:
         kept, moved = [], []
         for i, (image, mask) in enumerate(zip(images, masks, strict=True)):
             allowed = self._object(image) if on_object else ~self._object(image)
+            near = distance_transform_edt(~mask) <= AWAY * max(mask.shape)
             for _ in range(TRIES):
                 new = self._placed(mask, allowed)
-                if new.any() and not (new & mask).any() and (on_object or allowed[new].mean() >= 0.9):
+                if new.any() and not (new & near).any() and (on_object or allowed[new].mean() >= 0.9):
                     kept.append(i)
                     moved.append(new)
                     break
@@ -207,9 +212,10 @@ class _Source:
         return self._foreground.of(image)
 
     def _mask(self, image: Pixels) -> Mask:
-        """A real anomaly's mask of this size, or else a drawn one, somewhere on the object of `image`."""
+        """A real anomaly's mask of this size, or a drawn one, somewhere on the object of `image`."""
         fitting = [m for m in self.real.masks or () if m.shape == image.shape[:2] and m.any()]
-        mask = fitting[self.rng.integers(len(fitting))] if fitting else self._blot(image)
+        which = int(self.rng.integers(len(fitting) + DRAWN))
+        mask = fitting[which] if which < len(fitting) else self._blot(image)
         return self._placed(mask, self._object(image))
 
     def _placed(self, mask: Mask, allowed: Mask) -> Mask:
