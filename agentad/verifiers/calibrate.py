@@ -33,7 +33,7 @@ FOLDS = 5
 CAUGHT = 0.9
 """Share of each sort of known bad samples that a cut is to reject."""
 FEW = 5
-"""Sorts with fewer samples count as one."""
+"""Samples of a sort, below which it has no say in the cut, unless no sort has more."""
 MOST_OVERKILL = 0.1
 """Share of the known good ones that it may reject for that."""
 LEVEL = 0.01
@@ -83,11 +83,10 @@ def chosen_cut(good: Floats, bad: Sequence[Floats], *, raised: bool) -> float | 
     It lies half way between two values, or at the lowest; `raised` as far as costs no further good sample. None without
     any of either.
     """
-    large = [values for values in bad if len(values) >= FEW]
-    small = [values for values in bad if 0 < len(values) < FEW]
-    sorts = large + ([np.concatenate(small)] if small else [])
-    if not len(good) or not sorts:
+    some = [values for values in bad if len(values)]
+    if not len(good) or not some:
         return None
+    sorts = [values for values in some if len(values) >= FEW] or [np.concatenate(some)]
     values = np.unique(np.concatenate([good, *sorts]))
     cuts = np.insert((values[:-1] + values[1:]) / 2, 0, values[0])
     overkill = np.searchsorted(np.sort(good), cuts) / len(good)
@@ -209,10 +208,10 @@ def _measured(
         parts.append(_Values(value, np.full(n, sort, object), np.full(n, sort in ("real", "made")), fold))
     if not parts:
         return _Values(np.zeros(0), np.zeros(0, object), np.zeros(0, bool), np.zeros(0, np.int64))
-    value, sort, good, fold = (
+    values, sorts, good, folded = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("value", "sort", "good", "fold")
     )
-    return _Values(value, sort, good, fold, "real" in verifier.good and "made" in sort)
+    return _Values(values, sorts, good, folded, "real" in verifier.good and "made" in sorts)
 
 
 def _wanted(verifier: Verifier, known: dict[Sort, Known]) -> list[Sort]:
