@@ -179,7 +179,7 @@ def test_a_judge_that_always_says_the_same_is_left_out(world, answer):
 
 
 def test_a_judge_that_answers_at_random_or_the_wrong_way_round_is_left_out(world):
-    for seed in range(5):
+    for seed in range(3):
         rng = np.random.default_rng(seed)
         found, _ = tried(world, lambda *_, rng=rng: YES | {name: str(rng.choice(["yes", "no"])) for name in ANSWERS})
         assert not found.reliability.used
