@@ -21,7 +21,7 @@ SIDE = 512
 """Longest side of a picture that is sent, in pixels."""
 REASON = 200
 GIVE_UP = 3
-"""Failures in a row after which a model is not asked again about this batch."""
+"""Failures in a row after which a model is not asked again."""
 _WITHOUT, _WITH, _OUTLINED = (
     "a normal one",
     "the one in question",
@@ -50,8 +50,8 @@ class Judge:
 
     The value is the share of `yes` among the answers that are not `unsure`, 0 to 1, higher = better; whether the type
     fits counts only where one is claimed. It abstains where every answer is `unsure`, where the model fails, answers
-    late or answers something else, on empty masks and on rows. What the model says of an item that it does not like
-    reaches nobody but the reader of the verdict.
+    late or answers something else, on empty masks and on rows. After `GIVE_UP` failures in a row it asks no more; make
+    another judge to try again.
 
     Args:
         chat: any model that sees pictures, such as `ModelChat` of a LangChain model.
@@ -68,6 +68,7 @@ class Judge:
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
         self._normal: Pixels | None = None
+        self._failures = [0]  # in a row; copies of this judge count on, so that a dead server is not tried for hours
 
     def fit(self, normal: Candidates, real: Candidates, *, seed: int = 0) -> Self:
         """Take a normal image to show beside items whose base is not known."""
@@ -78,18 +79,17 @@ class Judge:
     def measure(self, items: Candidates) -> Floats:
         """(n,) 0 to 1."""
         values, reasons = np.full(len(items), np.nan), [""] * len(items)
-        failures = 0
         for i in range(len(items)):
             if items.images is None or items.masks is None or not items.masks[i].any():
                 continue
-            if failures == GIVE_UP:
+            if self._failures[0] == GIVE_UP:
                 reasons[i] = f"not asked: {self._chat.name} failed {GIVE_UP} times in a row"
                 continue
             kind = str(items.kind[i])
             base = self._normal if items.bases is None else items.bases[i]
             reply = self._chat.ask(Opinion.model_json_schema(), question(items.images[i], items.masks[i], base, kind))
             values[i], reasons[i] = _read(reply, claimed=bool(kind))
-            failures = failures + 1 if reply.error is not None else 0
+            self._failures[0] = self._failures[0] + 1 if reply.error is not None else 0
         self.reasons = tuple(reasons)
         return values
 

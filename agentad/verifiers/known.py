@@ -141,7 +141,7 @@ class _Source:
             found["made"] = self._painted(made, bases, masks, nothing, encode)
             found["mismatched"] = self._moved(found["made"], on_object=True)
             found["loose"] = self._grown(found["made"])
-            blots = [self._placed(self._blot(image), self._object(image)) for image in bases]
+            blots = [self._placed(self._blot(image), np.flatnonzero(self._object(image))) for image in bases]
             noise = [self._noise(image, mask) for image, mask in zip(bases, blots, strict=True)]
             found["garbage"] = self._painted(noise, bases, blots, nothing, encode)
         marked = found["real"] if len(self.real) else found.get("made")
@@ -194,8 +194,9 @@ class _Source:
         for i, (image, mask) in enumerate(zip(images, masks, strict=True)):
             allowed = self._object(image) if on_object else ~self._object(image)
             near = distance_transform_edt(~mask) <= AWAY * max(mask.shape)
+            options = np.flatnonzero(allowed)
             for _ in range(TRIES):
-                new = self._placed(mask, allowed)
+                new = self._placed(mask, options)
                 if new.any() and not (new & near).any() and (on_object or allowed[new].mean() >= 0.9):
                     kept.append(i)
                     moved.append(new)
@@ -216,21 +217,18 @@ class _Source:
         fitting = [m for m in self.real.masks or () if m.shape == image.shape[:2] and m.any()]
         which = int(self.rng.integers(len(fitting) + DRAWN))
         mask = fitting[which] if which < len(fitting) else self._blot(image)
-        return self._placed(mask, self._object(image))
+        return self._placed(mask, np.flatnonzero(self._object(image)))
 
-    def _placed(self, mask: Mask, allowed: Mask) -> Mask:
-        """`mask` (not empty) with its middle moved to a place that is allowed; what leaves the image is cut off."""
-        places = np.argwhere(mask)
-        low, high = places.min(axis=0), places.max(axis=0) + 1
-        options = np.argwhere(allowed)
+    def _placed(self, mask: Mask, options: Ints) -> Mask:
+        """`mask` (not empty) with its middle moved to one of the pixels `options`, or as near as it fits."""
         if not len(options):
             return mask
-        target = options[self.rng.integers(len(options))] - (high - low) // 2
-        size = np.array(mask.shape)
-        target = np.clip(target, 0, size - (high - low))
+        places = np.argwhere(mask)
+        low, high = places.min(axis=0), places.max(axis=0) + 1
+        middle = np.array(np.unravel_index(options[self.rng.integers(len(options))], mask.shape))
+        top, left = np.clip(middle - (high - low) // 2, 0, np.array(mask.shape) - (high - low))
         moved = np.zeros_like(mask)
-        height, width = high - low
-        moved[target[0] : target[0] + height, target[1] : target[1] + width] = mask[low[0] : high[0], low[1] : high[1]]
+        moved[places[:, 0] - low[0] + top, places[:, 1] - low[1] + left] = True
         return moved
 
     def _blot(self, image: Pixels) -> Mask:

@@ -189,5 +189,6 @@ def test_a_judge_that_answers_at_random_or_the_wrong_way_round_is_left_out(world
 
 
 def test_a_judge_that_is_down_is_left_out(world):
-    found, _ = tried(world, lambda *_: ConnectionError("down"))
+    found, model = tried(world, lambda *_: ConnectionError("down"))
+    assert len(model.heard) == GIVE_UP
     assert found.reliability.why.startswith("it says nothing on 100%")

@@ -3,12 +3,10 @@ import pytest
 from small_world import World, anomalous_image, normal_image, rows_world
 
 from agentad.flow import Reliability, Verdict
-from agentad.verifiers.agreement import Agreement
+from agentad.llm.scripted import ScriptedChat
+from agentad.llm.structured import ModelChat
 from agentad.verifiers.calibrate import Tried
-from agentad.verifiers.kind import Kind
-from agentad.verifiers.panel import Panel
-from agentad.verifiers.realism import Realism
-from agentad.verifiers.visibility import Visibility
+from agentad.verifiers.panel import Panel, usual
 
 
 class Fixed:
@@ -80,7 +78,7 @@ def test_an_empty_batch(items):
 
 def test_invented_images_are_sorted():
     world = World()
-    panel = Panel.fit([Visibility(), Agreement(), Realism(), Kind()], world.normal, world.real, world.encode)
+    panel = Panel.fit(usual(), world.normal, world.real, world.encode)
     assert all(found.used for found in panel.reliabilities)
     rng = np.random.default_rng(5)
     good, mask, base = anomalous_image(rng, "rust")
@@ -93,9 +91,16 @@ def test_invented_images_are_sorted():
     assert found.rejected_by == (None, "visibility", "visibility", "realism", "type")
 
 
+def test_the_usual_ones_have_names_of_their_own():
+    names = [one.name for one in usual(ModelChat(ScriptedChat(replies=[]), "scripted"))]
+    assert names == ["visibility", "placement", "agreement", "realism", "type", "judge"]
+    assert [one.name for one in usual()] == names[:-1]
+
+
 def test_invented_rows_are_sorted():
     normal, real, encode = rows_world()
-    panel = Panel.fit([Visibility(), Realism(), Kind()], normal, real, encode)
+    panel = Panel.fit(usual(), normal, real, encode)
+    assert [found.verifier for found in panel.reliabilities if found.used] == ["visibility", "realism", "type"]
     rows = np.zeros((4, 5))
     rows[0, 0], rows[1, 1], rows[2], rows[3] = 8, 8, 0, 60
     items = type(normal)(encode(rows), np.array(["hot", "cold", "hot", ""], dtype=object))
