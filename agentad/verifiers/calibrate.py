@@ -8,7 +8,8 @@ from all of them.
 The cut lets pass what is in doubt. It is the lowest that rejects 90 % of each sort of known bad samples; where that
 would reject more than 10 % of the known good ones, the highest that does not. It is raised further as long as that
 costs no other known good sample, but not where manipulated normals stand in for real anomalies: they are so plain that
-much which should pass lies below them. A verifier is left out when it abstains on more than half of the samples, or
+much which should pass lies below them. Where they do, the overkill is mostly of them, and that of real anomalies may be
+higher; `Tried.rejected` tells them apart. A verifier is left out when it abstains on more than half of the samples, or
 when Fisher's exact test (one-sided) does not find, at `LEVEL`, that good ones pass more often than bad ones.
 """
 
