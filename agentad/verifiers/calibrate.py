@@ -5,10 +5,12 @@ but one and measures the samples that come from that one; the cut for them is ch
 overkill and miss are of samples that neither the verifier nor the cut has seen. What is used afterwards has learned
 from all of them.
 
-The cut lets pass what is in doubt. It is the lowest that rejects 90 % of each sort of known bad samples; where that would
-reject more than 10 % of the known good ones, the highest that does not. A verifier is left out when it abstains on more than
-half of the samples, or when Fisher's exact test (one-sided) finds that good ones do not pass more often than bad ones
-at `LEVEL`.
+The cut lets pass what is in doubt. It is the lowest that rejects 90 % of each sort of known bad samples; where that
+would reject more than 10 % of the known good ones, the highest that does not. It is raised further as long as that
+costs no other known good sample, but not where manipulated normals stand in for real anomalies: they are so plain that
+much which should pass lies below them. Where they do, the overkill is mostly of them, and that of real anomalies may be
+higher; `Tried.rejected` tells them apart. A verifier is left out when it abstains on more than half of the samples, or
+when Fisher's exact test (one-sided) does not find, at `LEVEL`, that good ones pass more often than bad ones.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ FOLDS = 5
 CAUGHT = 0.9
 """Share of each sort of known bad samples that a cut is to reject."""
 FEW = 5
-"""Sorts with fewer samples count as one."""
+"""Samples of a sort, below which it has no say in the cut, unless no sort has more."""
 MOST_OVERKILL = 0.1
 """Share of the known good ones that it may reject for that."""
 LEVEL = 0.01
@@ -76,23 +78,28 @@ def calibrated(
     return [_tried(verifier, normal, real, known, folds, seed) for verifier in verifiers]
 
 
-def chosen_cut(good: Floats, bad: Sequence[Floats]) -> float | None:
+def chosen_cut(good: Floats, bad: Sequence[Floats], *, raised: bool) -> float | None:
     """The cut between the values of known good samples and those of each sort of bad ones; below it is rejected.
 
-    It lies half way between two values, or at the lowest. None without any of either.
+    It lies half way between two values, or at the lowest; `raised` as far as costs no further good sample. None without
+    any of either.
     """
-    large = [values for values in bad if len(values) >= FEW]
-    small = [values for values in bad if 0 < len(values) < FEW]
-    sorts = large + ([np.concatenate(small)] if small else [])
-    if not len(good) or not sorts:
+    some = [values for values in bad if len(values)]
+    if not len(good) or not some:
         return None
+    sorts = [values for values in some if len(values) >= FEW] or [np.concatenate(some)]
     values = np.unique(np.concatenate([good, *sorts]))
     cuts = np.insert((values[:-1] + values[1:]) / 2, 0, values[0])
     overkill = np.searchsorted(np.sort(good), cuts) / len(good)
     caught = np.min([np.searchsorted(np.sort(own), cuts) / len(own) for own in sorts], axis=0)
     allowed = overkill <= MOST_OVERKILL
     enough = np.flatnonzero(allowed & (caught >= CAUGHT))
-    return float(cuts[enough[0] if len(enough) else np.flatnonzero(allowed)[-1]])
+    chosen = enough[0] if len(enough) else np.flatnonzero(allowed)[-1]
+    if raised:
+        rejects = np.searchsorted(np.sort(np.concatenate(sorts)), cuts)
+        costless = np.flatnonzero(overkill == overkill[chosen])
+        chosen = costless[np.argmax(rejects[costless])]
+    return float(cuts[chosen])
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,8 @@ class _Values:
     sort: NDArray[np.object_]
     good: NDArray[np.bool_]
     fold: Ints
+    stand_ins: bool = False
+    """Whether some good ones are manipulated normals, for want of real anomalies."""
 
     @property
     def said(self) -> NDArray[np.bool_]:
@@ -112,7 +121,8 @@ class _Values:
         among = among & self.said
         bad = among & ~self.good
         sorts = sorted(set(self.sort[bad].tolist()))
-        return chosen_cut(self.value[among & self.good], [self.value[bad & (self.sort == sort)] for sort in sorts])
+        values = [self.value[bad & (self.sort == sort)] for sort in sorts]
+        return chosen_cut(self.value[among & self.good], values, raised=not self.stand_ins)
 
     def passed(self) -> NDArray[np.bool_]:
         """(n,) at the cut chosen on the other folds."""
@@ -199,7 +209,10 @@ def _measured(
         parts.append(_Values(value, np.full(n, sort, object), np.full(n, sort in ("real", "made")), fold))
     if not parts:
         return _Values(np.zeros(0), np.zeros(0, object), np.zeros(0, bool), np.zeros(0, np.int64))
-    return _Values(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("value", "sort", "good", "fold")))
+    values, sorts, good, folded = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("value", "sort", "good", "fold")
+    )
+    return _Values(values, sorts, good, folded, "real" in verifier.good and "made" in sorts)
 
 
 def _wanted(verifier: Verifier, known: dict[Sort, Known]) -> list[Sort]:

@@ -41,6 +41,10 @@ Encode = Callable[[Any], Judged]
 MOST = 40
 """Samples of a kind."""
 TRIES = 30
+AWAY = 0.08
+"""Share of the image's longer side that a moved mask keeps from where it was: patches see a little around them."""
+DRAWN = 2
+"""Drawn shapes that are as likely as real masks, so that one real anomaly does not decide all masks."""
 LOOSE = 4
 """Times its own area that a mask is grown to."""
 SHIFT = (60, 110)
@@ -137,7 +141,7 @@ class _Source:
             found["made"] = self._painted(made, bases, masks, nothing, encode)
             found["mismatched"] = self._moved(found["made"], on_object=True)
             found["loose"] = self._grown(found["made"])
-            blots = [self._placed(self._blot(image), self._object(image)) for image in bases]
+            blots = [self._placed(self._blot(image), np.flatnonzero(self._object(image))) for image in bases]
             noise = [self._noise(image, mask) for image, mask in zip(bases, blots, strict=True)]
             found["garbage"] = self._painted(noise, bases, blots, nothing, encode)
         marked = found["real"] if len(self.real) else found.get("made")
@@ -181,7 +185,7 @@ class _Source:
         return Known(Candidates(judged, kind, images, masks, bases), self.normals, none)
 
     def _moved(self, known: Known, *, on_object: bool) -> Known:
-        """Samples whose masks were moved to where they do not meet themselves; those that have no such place left out.
+        """Samples whose masks were moved well away from where they were; those that have no such place left out.
 
         On the object, or at least by nine tenths off it.
         """
@@ -189,9 +193,11 @@ class _Source:
         kept, moved = [], []
         for i, (image, mask) in enumerate(zip(images, masks, strict=True)):
             allowed = self._object(image) if on_object else ~self._object(image)
+            near = distance_transform_edt(~mask) <= AWAY * max(mask.shape)
+            options = np.flatnonzero(allowed)
             for _ in range(TRIES):
-                new = self._placed(mask, allowed)
-                if new.any() and not (new & mask).any() and (on_object or allowed[new].mean() >= 0.9):
+                new = self._placed(mask, options)
+                if new.any() and not (new & near).any() and (on_object or allowed[new].mean() >= 0.9):
                     kept.append(i)
                     moved.append(new)
                     break
@@ -207,24 +213,22 @@ class _Source:
         return self._foreground.of(image)
 
     def _mask(self, image: Pixels) -> Mask:
-        """A real anomaly's mask of this size, or else a drawn one, somewhere on the object of `image`."""
+        """A real anomaly's mask of this size, or a drawn one, somewhere on the object of `image`."""
         fitting = [m for m in self.real.masks or () if m.shape == image.shape[:2] and m.any()]
-        mask = fitting[self.rng.integers(len(fitting))] if fitting else self._blot(image)
-        return self._placed(mask, self._object(image))
+        which = int(self.rng.integers(len(fitting) + DRAWN))
+        mask = fitting[which] if which < len(fitting) else self._blot(image)
+        return self._placed(mask, np.flatnonzero(self._object(image)))
 
-    def _placed(self, mask: Mask, allowed: Mask) -> Mask:
-        """`mask` (not empty) with its middle moved to a place that is allowed; what leaves the image is cut off."""
-        places = np.argwhere(mask)
-        low, high = places.min(axis=0), places.max(axis=0) + 1
-        options = np.argwhere(allowed)
+    def _placed(self, mask: Mask, options: Ints) -> Mask:
+        """`mask` (not empty) with its middle moved to one of the pixels `options`, or as near as it fits."""
         if not len(options):
             return mask
-        target = options[self.rng.integers(len(options))] - (high - low) // 2
-        size = np.array(mask.shape)
-        target = np.clip(target, 0, size - (high - low))
+        places = np.argwhere(mask)
+        low, high = places.min(axis=0), places.max(axis=0) + 1
+        middle = np.array(np.unravel_index(options[self.rng.integers(len(options))], mask.shape))
+        top, left = np.clip(middle - (high - low) // 2, 0, np.array(mask.shape) - (high - low))
         moved = np.zeros_like(mask)
-        height, width = high - low
-        moved[target[0] : target[0] + height, target[1] : target[1] + width] = mask[low[0] : high[0], low[1] : high[1]]
+        moved[places[:, 0] - low[0] + top, places[:, 1] - low[1] + left] = True
         return moved
 
     def _blot(self, image: Pixels) -> Mask:

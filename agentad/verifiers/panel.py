@@ -10,9 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentad.flow import Reliability, Verdict
+from agentad.llm.structured import Chat
+from agentad.verifiers.agreement import Agreement
 from agentad.verifiers.base import Candidates, Verifier
 from agentad.verifiers.calibrate import Tried, calibrated
+from agentad.verifiers.judge import Judge
+from agentad.verifiers.kind import Kind
 from agentad.verifiers.known import Encode
+from agentad.verifiers.placement import Placement
+from agentad.verifiers.realism import Realism
+from agentad.verifiers.visibility import Visibility
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,15 @@ class Panel:
                 verdicts[i].append(verdict)
                 open_[i] &= verdict.passed is not False
         return Inspection(tuple(map(tuple, verdicts)))
+
+
+def usual(chat: Chat | None = None) -> list[Verifier]:
+    """All verifiers, unfitted, in the order in which they are asked; with a `chat` that sees pictures a judge as well.
+
+    Those that have nothing to say of rows are left out when they are calibrated on rows.
+    """
+    cheap: list[Verifier] = [Visibility(), Placement(), Agreement(), Realism(), Kind()]
+    return cheap if chat is None else [*cheap, Judge(chat)]
 
 
 def _verdicts(one: Tried, items: Candidates) -> list[Verdict]:
