@@ -167,7 +167,7 @@ def _small(image: Pixels) -> Floats:
     step = _step(image.shape[:2])
     blurred = [ndimage.uniform_filter(image[..., k].astype(np.float32), max(3, step)) for k in range(3)]
     rows, columns = (np.minimum(np.arange(0, n, step) + step // 2, n - 1) for n in image.shape[:2])
-    return np.stack(blurred, axis=-1)[rows][:, columns].astype(np.float64)
+    return np.asarray(np.stack(blurred, axis=-1)[rows][:, columns], dtype=np.float64)
 
 
 def _tidied(mask: Mask) -> Mask:
