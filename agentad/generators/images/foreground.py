@@ -166,16 +166,17 @@ def _small(image: Pixels) -> Floats:
     """Blurred by a pixel, and thinned out to a longer side of at most `SIDE`."""
     step = _step(image.shape[:2])
     blurred = [ndimage.uniform_filter(image[..., k].astype(np.float32), max(3, step)) for k in range(3)]
-    return np.stack(blurred, axis=-1)[step // 2 :: step, step // 2 :: step].astype(np.float64)
+    rows, columns = (np.minimum(np.arange(0, n, step) + step // 2, n - 1) for n in image.shape[:2])
+    return np.asarray(np.stack(blurred, axis=-1)[rows][:, columns], dtype=np.float64)
 
 
 def _tidied(mask: Mask) -> Mask:
-    """Without small holes, threads and specks; parts smaller than a tenth of the largest count as specks."""
+    """Without small holes, threads and specks; parts smaller than a quarter of the largest count as specks."""
     filled = ~_large(~mask, SMALL * mask.size)
     core = ndimage.binary_opening(np.pad(filled, THREAD, mode="edge"), iterations=THREAD)[
         THREAD:-THREAD, THREAD:-THREAD
     ]
-    core = _large(core, max(1.0, _largest(core) / 10))
+    core = _large(core, max(1.0, _largest(core) / 4))
     return np.asarray(filled & ndimage.binary_dilation(core, iterations=THREAD + 1))
 
 

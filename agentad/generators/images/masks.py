@@ -106,15 +106,17 @@ class Outlines:
         if not len(normal):
             raise InputError("no normal image to learn from; give at least one")
         self.foreground = Foreground.fit(normal)
-        self._defects = [_Source.of(defect, self.scene(defect.image)) for defect in defects]
+        self.sources = [Source.of(defect, self.scene(defect.image)) for defect in defects]
         chosen = np.unique(np.linspace(0, len(normal) - 1, min(len(normal), _LOOKED_AT)).astype(int))
-        self._mirrors = _mirrors([normal[int(i)] for i in chosen], self.scene)
+        images = [normal[int(i)] for i in chosen]
+        scenes = [self.scene(image) for image in images]
+        self._mirrors, self._turns = _mirrors(images, scenes), _turns(scenes)
         return self
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """Types of the real defects, sorted."""
-        return tuple(sorted({source.kind for source in self._defects}))
+        return tuple(sorted({source.kind for source in self.sources}))
 
     def scene(self, image: Pixels) -> Scene:
         """The object in an image (H, W, 3)."""
@@ -127,10 +129,10 @@ class Outlines:
         Raises:
             InputError: there are defects and none is of this type.
         """
-        wanted = [k for k, source in enumerate(self._defects) if brief.kind in (None, source.kind)]
+        wanted = [k for k, source in enumerate(self.sources) if brief.kind in (None, source.kind)]
         if wanted:
             return int(rng.choice(wanted))
-        if self._defects:
+        if self.sources:
             raise InputError(f"no real defect is of type {brief.kind!r}; there are: {', '.join(self.kinds)}")
         return -1
 
@@ -182,7 +184,7 @@ class Outlines:
         *,
         turned: bool,
     ) -> Outline | None:
-        source = self._defects[anomaly]
+        source = self.sources[anomaly]
         move = self._move(source, place, scene, rng, turned=turned)
         if want is not None:
             now = source.area / abs(np.linalg.det(move.back))
@@ -190,16 +192,17 @@ class Outlines:
         mask, whole = _warped(source, move, scene.object.shape)
         if not mask.any() or mask.sum() < (0.9 if not source.cut else 0.6) * whole:
             return None
-        if not (place == "anywhere" or scene.filled) and scene.object[mask].mean() < source.on - OFF:
+        free = place == "anywhere" or scene.filled or source.area > scene.object.sum() / 2
+        if not free and scene.object[mask].mean() < source.on - OFF:
             return None
         return Outline(mask, anomaly, source.kind, move)
 
     def _move(
-        self, source: _Source, place: Place | None, scene: Scene, rng: np.random.Generator, *, turned: bool
+        self, source: Source, place: Place | None, scene: Scene, rng: np.random.Generator, *, turned: bool
     ) -> Move:
         """Where and how a real defect is laid, at its own size; `turned`: about an object without a long axis."""
         turn, scale = turn_between(source.scene.pose, scene.pose), _scale(source.scene, scene)
-        if turned and not (scene.filled or scene.pose.directed):
+        if turned and self._turns and not scene.pose.directed and source.area <= scene.object.sum() / 2:
             turn = rng.uniform(-np.pi, np.pi)
         axes = rotation(source.scene.pose.angle)  # columns: along, across
         mirror = axes @ np.diag([rng.choice([-1, 1]) if free else 1 for free in self._mirrors]) @ axes.T
@@ -238,13 +241,13 @@ class Outlines:
         mask = _stamped(patch, _somewhere(where, rng), scene.object.shape)
         if brief.place != "anywhere":
             mask &= scene.object
-        if mask.sum() < (0.3 if bitten else 0.6) * patch.sum():
+        if mask.sum() < (0.3 if bitten or brief.size is not None else 0.6) * patch.sum():
             return None
-        return Outline(mask, anomaly, self._defects[anomaly].kind if anomaly >= 0 else brief.shape or "", None)
+        return Outline(mask, anomaly, self.sources[anomaly].kind if anomaly >= 0 else brief.shape or "", None)
 
 
 @dataclass(frozen=True)
-class _Source:
+class Source:
     """A real defect and how it lies on its object."""
 
     mask: NDArray[np.float32]
@@ -262,6 +265,7 @@ class _Source:
 
     @classmethod
     def of(cls, defect: Defect, scene: Scene) -> Self:
+        """Of a defect in an image where the object lies so."""
         mask = defect.mask
         places = np.argwhere(mask)
         low, high = places.min(axis=0), places.max(axis=0) + 1
@@ -310,7 +314,7 @@ def _scale(source: Scene, target: Scene) -> float:
     return objects if not 0.8 < objects / images < 1.25 else images
 
 
-def _warped(source: _Source, move: Move, shape: tuple[int, ...]) -> tuple[Mask, float]:
+def _warped(source: Source, move: Move, shape: tuple[int, ...]) -> tuple[Mask, float]:
     """The defect's outline in an image of `shape`, and how many pixels it would have if none were cut off."""
     forward = np.linalg.inv(move.back)
     rows, columns = source.box
@@ -336,9 +340,19 @@ def _stamped(patch: Mask, to: Floats, shape: tuple[int, ...]) -> Mask:
     return mask
 
 
-def _mirrors(images: Sequence[Pixels], scene_of: Callable[[Pixels], Scene]) -> tuple[bool, bool]:
+def _turns(scenes: Sequence[Scene]) -> bool:
+    """Whether objects lie at any angle: their outlines, laid over each other, do not agree."""
+    first, overlaps = scenes[0], []
+    for scene in scenes[1:]:
+        offset = first.pose.centre - scene.pose.centre
+        moved = ndimage.shift(first.object.astype(np.float32), -offset, order=0) > 0.5
+        if moved.shape == scene.object.shape:
+            overlaps.append((moved & scene.object).sum() / (moved | scene.object).sum())
+    return bool(overlaps) and float(np.median(overlaps)) < SYMMETRIC
+
+
+def _mirrors(images: Sequence[Pixels], scenes: Sequence[Scene]) -> tuple[bool, bool]:
     """Whether objects look like their own mirror images along and across their axes; surfaces do."""
-    scenes = [scene_of(image) for image in images]
     if all(scene.filled for scene in scenes):
         return True, True
     found = [

@@ -17,13 +17,15 @@ from agentad.errors import InputError
 from agentad.flow import Brief
 from agentad.generators.images.base import Defect, DrawnImage, Pixels, Progress
 from agentad.generators.images.blend import Box, Floats, around, grafted, harmonic
-from agentad.generators.images.masks import Move, Outline, Outlines
+from agentad.generators.images.masks import Move, Outline, Outlines, Scene
 from agentad.generators.images.trial import Change, drawn_by
 
 MARGIN = 2
 """Pixels around a real defect's outline that come with it."""
 RING = 4
 """Pixels around an outline that are compared."""
+GONE = 0.5
+"""Share of a defect on the object below which it is a missing part."""
 PLAIN = 0.5
 """Part of the misfit that is not made up for by a shift in colour."""
 
@@ -83,7 +85,7 @@ class ResidualPaste:
         strength = float(rng.uniform(*brief.strength))
 
         def change_for(outline: Outline) -> Change:
-            change, region, box = self._change(image, outline)
+            change, region, box = self._change(image, scene, outline)
             return strength * change, region, box
 
         def outline_for(brief: Brief) -> Outline | None:
@@ -112,11 +114,15 @@ class ResidualPaste:
         planes = [move.warp(self._pieces[anomaly][..., k], box) for k in range(3)]
         return np.stack(planes, axis=-1).astype(np.float32)
 
-    def _change(self, image: Pixels, outline: Outline) -> Change:
+    def _change(self, image: Pixels, scene: Scene, outline: Outline) -> Change:
         box = around(outline.mask, MARGIN + 4)
         if outline.move is None:
             return self._filled(outline, box), outline.mask[box], box
-        region = ndimage.binary_dilation(outline.mask[box], iterations=MARGIN)
+        region = np.asarray(ndimage.binary_dilation(outline.mask[box], iterations=MARGIN))
+        source = self._outlines.sources[outline.anomaly]
+        if source.on < GONE:  # a part is missing; what is left of the object there keeps this object's outline
+            there = outline.move.warp(source.scene.object.astype(np.float32), box) > 0.5
+            region &= ~there | scene.object[box]
         return (
             grafted(self._seen(outline.anomaly, outline.move, box), image[box].astype(np.float32), region),
             region,
