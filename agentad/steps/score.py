@@ -22,8 +22,8 @@ from agentad.steps.session import UNSUPERVISED, Session
 from agentad.store.arrays import load_state, save_state
 from agentad.tools.adapter import load
 from agentad.tools.fitted import FittedDetector
-from agentad.tools.scored import load_scores
 from agentad.tools.road import Batch, Indices, Progress, silent
+from agentad.tools.scored import load_scores
 
 WORST_EXPLAINED = 50
 """The highest scores of each batch are explained even if nothing is flagged."""

@@ -17,7 +17,6 @@ from agentad.tools.adapter import load
 from agentad.tools.fitted import FittedDetector
 from agentad.tools.road import Progress, look, silent
 
-
 UNSUPERVISED = "unsupervised"
 """The detector as it was before it learned from anomalies."""
 
