@@ -39,6 +39,7 @@ NAMES = [
     "memory-bank",
     "neighbour-rows",
     "patch-filters",
+    "patch-head",
     "pixel-blocks",
     "pixels",
     "pyod",
