@@ -29,8 +29,8 @@ class Scores:
     category: Ints | None = None
     """(n,) which category each item was judged as; None of detectors that were told of none."""
 
-    def take(self, index: Ints) -> Scores:
-        """The scores of the items at `index`."""
+    def take(self, index: NDArray[Any]) -> Scores:
+        """The scores of the items at `index` (integers or a mask)."""
         local, expected, doubt = (a if a is None else a[index] for a in (self.local, self.expected, self.doubt))
         category = None if self.category is None else self.category[index]
         return Scores(self.item[index], local, expected, doubt, category)

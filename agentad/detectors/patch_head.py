@@ -232,7 +232,7 @@ class PatchHead:
             keep = (torch.rand(x.shape, generator=generator) > _DROPPED).float() / (1 - _DROPPED)
             loss = functional.binary_cross_entropy_with_logits(network(x * keep)[:, 0], y)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
         return network.eval()
@@ -311,9 +311,10 @@ def _counts(kinds: int) -> list[int]:
 
 
 def _network(inputs: int, width: int, generator: torch.Generator | None = None) -> nn.Module:
-    network = nn.Sequential(nn.Linear(inputs, width), nn.GELU(), nn.Linear(width, 1))
+    enter, leave = nn.Linear(inputs, width), nn.Linear(width, 1)
+    network = nn.Sequential(enter, nn.GELU(), leave)
     if generator is not None:
-        for layer in (network[0], network[2]):
+        for layer in (enter, leave):
             nn.init.normal_(layer.weight, std=layer.weight.shape[1] ** -0.5, generator=generator)
             nn.init.zeros_(layer.bias)
     return network

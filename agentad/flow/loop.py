@@ -35,7 +35,9 @@ class Loop(Noun):
     verify: bool = True
     """Whether invented items are looked at by verifiers before they are learned from."""
     mix: Mix = Mix()
-    """What the first round of invention makes; a critic sets the later ones."""
+    """What the first round of invention makes, every type alike where it names none; a critic sets the later ones."""
+    feedback: Literal["confusion", "coverage", "even", "hard-normals", "random"] = "confusion"
+    """What the critic goes by."""
     conditions: tuple[Constraint, ...] = ()
     """Rows: what every invented one has to be."""
     seconds: float | None = Field(default=None, gt=0)

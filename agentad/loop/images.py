@@ -16,6 +16,7 @@ from agentad.detectors.base import Scores
 from agentad.detectors.judged import Judged, joined
 from agentad.flow import Brief, Loop, Mix, SyntheticImage, Verdict
 from agentad.generators.images.base import Defect, DrawnImage, Mask, Pixels
+from agentad.loop.feedback import Marks, marks
 from agentad.loop.making import ATTEMPTS, changed, dealt, normals_for
 from agentad.loop.workshop import Made, Places, Real, source_normals
 from agentad.modalities.image import ImageData, png_bytes
@@ -24,13 +25,8 @@ from agentad.modalities.image.pixels import read_mask, read_pixels
 from agentad.store.atomic import write_text
 from agentad.tools.fitted import FittedDetector, make
 from agentad.tools.road import Indices, Progress, road
-from agentad.verifiers.agreement import Agreement
 from agentad.verifiers.base import Candidates
-from agentad.verifiers.kind import Kind
-from agentad.verifiers.panel import Panel
-from agentad.verifiers.placement import Placement
-from agentad.verifiers.realism import Realism
-from agentad.verifiers.visibility import Visibility
+from agentad.verifiers.panel import Panel, usual
 
 MOST_NORMALS = 500
 """Normal images that heads are taught by."""
@@ -167,6 +163,11 @@ class ImageWorkshop:
             verdicts=verdicts,
         )
 
+    @cached_property
+    def marked(self) -> Marks:
+        """See `Workshop.marked`."""
+        return marks([defect.image for defect in self._defects], [defect.mask for defect in self._defects])
+
     def _panel(self, known: Places, seed: int) -> Panel:
         """Verifiers that have seen the source normals and the `known` anomalies."""
         if not self._loop.verify:
@@ -182,8 +183,7 @@ class ImageWorkshop:
                 [defect.image for defect in defects],
                 [defect.mask for defect in defects],
             )
-            verifiers = (Visibility(), Realism(), Placement(), Agreement(), Kind())
-            self._panels[key] = Panel.fit(verifiers, normal, real, self._unmasked, seed=seed)
+            self._panels[key] = Panel.fit(usual(), normal, real, self._unmasked, seed=seed)
         return self._panels[key]
 
     def _unmasked(self, images: Sequence[Pixels]) -> Judged:

@@ -14,7 +14,7 @@ have invented before. A round that is not adopted leaves nothing behind but its 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,15 @@ from agentad.detectors.base import Floats, Scores
 from agentad.detectors.base import joined as joined_scores
 from agentad.detectors.judged import Judged, joined
 from agentad.errors import AgentadError, NotWritable
-from agentad.flow import Decision, Mix, Plan, Reliability, Round
+from agentad.flow import Decision, Mix, Plan, Reliability, Round, Spot
 from agentad.llm.closed import closed
+from agentad.loop.feedback import Marks, cells, spots
 from agentad.loop.gate import decide, no_harm
 from agentad.loop.trial import Unseen, folds_of, others, tried, unadapted
 from agentad.loop.workshop import Workshop
 from agentad.metrics.pixels import Tally, tally
+from agentad.planning.critic import Advice, Critic
+from agentad.planning.strategies import Review
 from agentad.store.arrays import load_state, save_state
 from agentad.store.atomic import publish, write_json
 from agentad.store.runs import RunFolder
@@ -51,6 +54,7 @@ class _Told:
     """What was made for a round, over all its folds."""
 
     made: int = 0
+    sets: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     dropped: int = 0
     reliabilities: tuple[Reliability, ...] = ()
@@ -58,6 +62,7 @@ class _Told:
     def add(self, record: dict[str, Any]) -> None:
         """Count one fold's record, `made.json`."""
         self.made += int(record["made"])
+        self.sets += 1
         self.rejected.update(record["rejected"])
         self.dropped += int(record["dropped"])
         self.reliabilities = self.reliabilities or _RELIABILITIES.validate_python(record["reliabilities"])
@@ -129,13 +134,66 @@ class Rounds:
             generator=None if generator is None else generator.tool,
             head=self.loop.head.tool,
             mix=mix,
-            made=made or told.made,
+            made=made or round(told.made / max(told.sets, 1)),
             rejected=dict(told.rejected),
             dropped=told.dropped,
             reliabilities=told.reliabilities,
             decision=decision,
+            spots=self._spots(found if decision.adopted and found is not None else self.unseen),
         )
         write_json(folder / "round.json", record.model_dump(mode="json"))
+
+    def advised(self, critic: Critic) -> Advice:
+        """What the next round is to invent. The critic is asked once; the run remembers the answer."""
+        name = f"round-{len(self.done)}-advice"
+
+        def work(folder: Path) -> None:
+            said = critic.advise(self._review(), seed=self.plan.seed + len(self.done))
+            mix = None if said.mix is None else said.mix.model_dump(mode="json")
+            write_json(folder / "advice.json", {"mix": mix, "why": said.why, "critic": said.critic})
+
+        self.run.step(name, self.before, work)
+        found = self.run.read(f"{name}/advice.json")
+        return Advice(found["mix"] and closed(Mix, found["mix"], name), found["why"], found["critic"])
+
+    def _review(self) -> Review:
+        last, real = (self.done[-1] if self.done else None), self.workshop.real
+        kinds = tuple(sorted({str(kind) for kind in real.kinds if kind}))
+        if last is None:
+            return Review(kinds=kinds)
+        marked = self.workshop.marked
+        return Review(
+            spots=last.spots,
+            kinds=kinds,
+            previous=last.mix,
+            made=last.made,
+            rejected=last.rejected,
+            adopted=tuple(one.decision.adopted for one in self.done),
+            cells=() if marked is None else cells([str(kind) for kind in real.kinds], marked),
+            masks=marked is not None,
+        )
+
+    def _spots(self, found: Unseen) -> tuple[Spot, ...]:
+        """Where the detector that gave these scores is wrong, at a threshold from its own scores of normal items."""
+        real, n = self.workshop.real, len(found.normal)
+        index = np.concatenate([real.normal_index[found.normal], real.known_index[found.known]])
+        marked = self.workshop.marked
+        if marked is not None:
+            order = found.known
+            marked = Marks(
+                np.concatenate([np.full(n, np.nan), marked.area[order]]),
+                np.concatenate([np.full((n, 2), np.nan), marked.middle[order]]),
+                np.concatenate([np.full(n, np.nan), marked.contrast[order]]),
+            )
+        items = self.data.items
+        return spots(
+            found.scores.item,
+            found.labels,
+            [str(kind) for kind in items.kind[index]],
+            [str(name) for name in items.id[index]],
+            self._threshold(found.scores.item[:n]),
+            marked=marked,
+        )
 
     def _tried(self, number: int, mix: Mix | None, told: _Told) -> Unseen:
         return tried(
@@ -193,8 +251,11 @@ class Rounds:
         before, after = self.unseen.scores.item, found.scores.item
         n = len(normal)
         if not len(rare):
-            thresholds = (self._threshold(before[:n]), self._threshold(after[:n]))
-            return no_harm(before[:n], after[:n], group[normal], thresholds, level=self.loop.level)
+            # thresholds are drawn from some folds and compared on the others
+            drawn = found.fold[:n] % 2 == 0
+            thresholds = (self._threshold(before[:n][drawn]), self._threshold(after[:n][drawn]))
+            parts = (before[:n][~drawn], after[:n][~drawn], group[normal][~drawn])
+            return no_harm(*parts, thresholds, level=self.loop.level)
         index = np.concatenate([normal, rare])
         return decide(
             before,
@@ -206,6 +267,7 @@ class Rounds:
             level=self.loop.level,
             rounds=self.loop.rounds,
             number=len(self.done) + 1,
+            folds=found.fold,
             kinds=[str(kind) for kind in data.items.kind[index]],
             pixels=self._tallies(index, found),
         )
@@ -215,10 +277,9 @@ class Rounds:
 
     def _tallies(self, index: Indices, found: Unseen) -> tuple[Tally, Tally] | None:
         """The pixels of both detectors' maps; None where items have no maps."""
-        maps = self.unseen.scores.local, found.scores.local
-        if self.plan.modality != "image" or any(local is None for local in maps):
+        maps = [local for local in (self.unseen.scores.local, found.scores.local) if local is not None]
+        if self.plan.modality != "image" or len(maps) < 2:
             return None
-        way = road(self.plan.modality)
         kinds = [
             str(kind) if label else None for kind, label in zip(self.data.items.kind[index], found.labels, strict=True)
         ]
@@ -266,4 +327,4 @@ def _save_unseen(found: Unseen, folder: Path) -> None:
 def _read_unseen(folder: Path, like: Unseen) -> Unseen:
     """What `_save_unseen` wrote, of the same items as `like`."""
     arrays, _ = load_state(folder)
-    return Unseen(like.normal, like.known, Scores(arrays["item"], arrays.get("local")))
+    return replace(like, scores=Scores(arrays["item"], arrays.get("local")))

@@ -23,10 +23,7 @@ from agentad.store.atomic import write_text
 from agentad.tools.fitted import FittedDetector, make
 from agentad.tools.road import Indices, Progress
 from agentad.verifiers.base import Candidates
-from agentad.verifiers.kind import Kind
-from agentad.verifiers.panel import Panel
-from agentad.verifiers.realism import Realism
-from agentad.verifiers.visibility import Visibility
+from agentad.verifiers.panel import Panel, usual
 
 TABLE, ENCODED = "rows.parquet", "encoded"
 _NEXT = 7_368_787
@@ -67,6 +64,10 @@ class TableWorkshop:
         self._loop, self._fitted, self._data = loop, fitted, data
         self._normal, self._known = normal, known
 
+    @property
+    def marked(self) -> None:
+        """Rows have no masks."""
+
     def invent(self, known: Places, mix: Mix, n: int, *, seed: int, progress: Progress) -> Made:
         """See `Workshop.invent`. Rows of a portion with a kind are made from the known anomalies of that kind.
 
@@ -105,7 +106,7 @@ class TableWorkshop:
         source = np.flatnonzero(self.real.source)
         normal = Candidates(self.real.normal.take(source), np.full(len(source), "", object))
         real = Candidates(self.real.known.take(known), self.real.kinds[known])
-        return Panel.fit((Visibility(), Realism(), Kind()), normal, real, self.judged, seed=seed)
+        return Panel.fit(usual(), normal, real, self.judged, seed=seed)
 
     def _of_kind(self, known: Places, kind: str | None) -> Places:
         own = known[self.real.kinds[known] == kind]

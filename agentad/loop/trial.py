@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ class Unseen:
     known: Places
     """Positions among the known anomalies; after the normals in all that follows."""
     scores: Scores
+    fold: Places
+    """(m,) number of the fold that each item is of."""
 
     @property
     def labels(self) -> NDArray[np.int8]:
@@ -78,8 +80,10 @@ def _groups(items: Judged) -> NDArray[np.integer]:
 
 def unadapted(real: Real, folds: Sequence[Fold]) -> Unseen:
     """What the unsupervised detector says: it has never seen an anomaly, and its scores of normals are held out."""
-    normal, known = (np.concatenate(parts) for parts in zip(*((f.normal, f.known) for f in folds), strict=True))
-    return Unseen(normal, known, joined([real.normal.take(normal), real.known.take(known)]).scores)
+    dealt = [fold.normal for fold in folds], [fold.known for fold in folds]
+    normal, known = (np.concatenate(parts) for parts in dealt)
+    fold = np.concatenate([np.repeat(np.arange(len(folds)), [len(part) for part in parts]) for parts in dealt])
+    return Unseen(normal, known, joined([real.normal.take(normal), real.known.take(known)]).scores, fold)
 
 
 def tried(
@@ -115,4 +119,4 @@ def tried(
                 into.append(Judged(asked.x, taught.score(asked) if taught else asked.scores, asked.where))
         progress(k + 1, len(folds))
     every = unadapted(real, folds)
-    return Unseen(every.normal, every.known, joined([*normals, *knowns]).scores)
+    return replace(every, scores=joined([*normals, *knowns]).scores)

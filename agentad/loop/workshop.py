@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from agentad.detectors.base import Scores
 from agentad.detectors.judged import Judged
 from agentad.flow import Loop, Mix, Modality, Reliability, SyntheticImage, SyntheticRow
+from agentad.loop.feedback import Marks
 from agentad.tools.fitted import FittedDetector
 from agentad.tools.road import Indices, Progress
 
@@ -59,6 +60,11 @@ class Workshop(Protocol):
     """A modality's part in the loop of one run."""
 
     real: Real
+
+    @property
+    def marked(self) -> Marks | None:
+        """What is measured of the masks of the known anomalies; None for rows."""
+        ...
 
     def invent(self, known: Places, mix: Mix, n: int, *, seed: int, progress: Progress) -> Made:
         """Up to `n` verified items by a generator that was fitted on the source normals and these known anomalies."""

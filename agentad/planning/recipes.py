@@ -49,6 +49,7 @@ class RecipeLoop(Noun):
     level: float | None = None
     verify: bool | None = None
     mix: Mix | None = None
+    feedback: str | None = None
     conditions: tuple[Constraint, ...] | None = None
     seconds: float | None = None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from agentad.flow import Loop, Mix
 from agentad.loop.rounds import Rounds
 from agentad.loop.workshop import workshop
+from agentad.planning.critic import RulesCritic
 from agentad.steps.session import Session
 from agentad.store.address import address
 from agentad.store.atomic import publish, write_json
@@ -14,8 +15,7 @@ from agentad.store.runs import RunFolder
 from agentad.tools.adapter import load
 from agentad.tools.scored import load_scores
 
-BUDGET = "budget"
-NOTHING_LEFT = "nothing left to invent"
+BUDGET = "The time for rounds is spent."
 
 
 def adapt(session: Session, folder: Path) -> None:
@@ -43,17 +43,29 @@ def adapt(session: Session, folder: Path) -> None:
 
 def _go_round(rounds: Rounds, loop: Loop, session: Session) -> str | None:
     """Take the rounds; why they ended before their number was reached, or None."""
-    mix: Mix | None = None if len(session.split.known) else loop.mix
+    critic = RulesCritic(loop.feedback)
+    mix = None if len(session.split.known) else _first_mix(rounds, loop)
     while len(rounds.done) < loop.rounds:
         if loop.seconds is not None and _spent(session) > loop.seconds:
             return BUDGET
+        if rounds.done and rounds.done[-1].mix is None:
+            mix = _first_mix(rounds, loop)
+        elif rounds.done:
+            advice = rounds.advised(critic)
+            if advice.mix is None:
+                return advice.why
+            mix = advice.mix
         rounds.take(mix)
         if loop.generator is None:
             return None
-        mix = loop.mix
-        if mix is None:
-            return NOTHING_LEFT
     return None
+
+
+def _first_mix(rounds: Rounds, loop: Loop) -> Mix:
+    """What is invented before anything is known of mistakes."""
+    if loop.mix != Mix():
+        return loop.mix
+    return rounds.advised(RulesCritic("even")).mix or loop.mix
 
 
 def _spent(session: Session) -> float:

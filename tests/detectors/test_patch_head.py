@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 from sklearn.metrics import average_precision_score, roc_auc_score
+from synthetic_patches import DIM, normal
 
 from agentad.detectors.base import Scores, State
 from agentad.detectors.judged import Judged, joined
 from agentad.detectors.patch_head import PatchHead
 from agentad.errors import InputError
-from synthetic_patches import DIM, normal
 
 SIDE = 6
 SMALL = {"components": 8, "width": 16, "steps": 120}
