@@ -24,7 +24,7 @@ class Judged:
     where: NDArray[np.floating[Any]] | None = None
     """Images: (n, h, w) share of each patch that is anomalous, 0 to 1, all 0 for normal images. None for rows.
 
-    Heads may take it finer, as they say; `patch-head` learns from (n, 2 h, 2 w) better than from (n, h, w)."""
+    Heads may take it finer, as they say; `patch-head` learns from (n, 3 h, 3 w) better than from (n, h, w)."""
     group: NDArray[np.integer[Any]] | None = None
     """(n,) items of one group never judge each other; None: every item for itself."""
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -75,11 +75,11 @@ class PatchHead:
         self,
         *,
         components: int = 64,
-        width: int = 64,
+        width: int = 32,
         steps: int = 300,
         folds: int = 3,
         trust: float = 0.5,
-        fine: int = 2,
+        fine: int = 3,
         pool: int = 4,
     ) -> None:
         self.components = components
@@ -89,12 +89,12 @@ class PatchHead:
         self.trust = trust
         self.fine = fine
         self.pool = pool
-        self._networks: list[nn.Module] = []
+        self._networks: list[nn.Sequential] = []
 
     def fit(self, normal: Judged, real: Judged, invented: Judged | None = None, *, seed: int = 0) -> Self:
         """Learn from normal images with their held-out scores, real anomalies, and perhaps invented ones.
 
-        `where` of the anomalies may be `fine` times as fine as their patches, (n, fine · h, fine · w).
+        `where` of the anomalies may be some times as fine as their patches, best `fine` times, (n, fine · h, fine · w).
 
         Raises:
             InputError: no anomaly at all, no normal image, normals of a single group, anomalies without `where`, with
@@ -111,7 +111,10 @@ class PatchHead:
         )
         self._whitening = _directions(patches[0], np.concatenate(patches[1:]), self.components, rng)
         self._usual = Scale.of(_map(normal.scores))
-        pools = [_Pool.of_anomalies(list(self._seen(part)), own) for part, own in zip(anomalies, where, strict=True)]
+        pools = [
+            _Pool.of_anomalies([_finer(seen, self.fine) for seen in self._seen(part)], own)
+            for part, own in zip(anomalies, where, strict=True)
+        ]
         hard = float(np.quantile(_map(normal.scores), 1 - _HARD))
         parts = [
             self._normal_pool(normal.take(np.flatnonzero(fold == k)), len(normal), hard, rng)
@@ -183,17 +186,18 @@ class PatchHead:
                 f"{len(part)} anomalies are not outlined, and a patch head learns from outlines. Give a mask for each "
                 "of them, or use the detector without a head."
             )
-        if part.where.shape[1:] == self._grid(part):
-            return part.where
-        if part.where.shape != part.x.shape[:3]:
+        patches, cells = np.array(part.x.shape[1:3]), np.array(part.where.shape[1:])
+        times = int(cells[0] // patches[0])
+        if len(part.where) != len(part) or not times or np.any(cells != times * patches):
             raise InputError(
                 f"outlines of shape {part.where.shape} for patches of {part.x.shape[:3]}; give one value a patch, or "
                 f"{self.fine} x {self.fine}"
             )
-        return part.where.repeat(self.fine, axis=1).repeat(self.fine, axis=2)
+        where = part.where.repeat(self.fine, axis=1).repeat(self.fine, axis=2)
+        return _by_blocks(where, self._grid(part)).mean(axis=(2, 4))  # type: ignore[no-any-return]
 
     def _seen(self, items: Judged) -> Iterator[NDArray[np.float32]]:
-        """What a network sees of each cell of each image, (fine · h, fine · w, d).
+        """What a network sees of each patch of each image, (h, w, d).
 
         The features of a patch, their mean over the patches around it, and the scores of these, in rows.
         """
@@ -203,7 +207,7 @@ class PatchHead:
             around = ndimage.uniform_filter(own, (3, 3, 1), mode="nearest")
             damped = np.pad(np.sign(s) * np.log1p(np.minimum(np.abs(s), _FAR)), 1, mode="edge")
             beside = sliding_window_view(damped, (3, 3)).reshape(*s.shape, 9)
-            yield _finer(np.concatenate([own, around, beside], axis=-1), self.fine)
+            yield np.concatenate([own, around, beside], axis=-1)
 
     def _normal_pool(self, part: Judged, images: int, hard: float, rng: np.random.Generator) -> _Pool:
         """Of each of so many `images` as many cells, half of which are hard if it has them."""
@@ -214,12 +218,12 @@ class PatchHead:
             picked = np.concatenate(
                 [rng.permutation(np.flatnonzero(group))[: -(-most // 2)] for group in (is_hard, ~is_hard)]
             )
-            cells.append(seen.reshape(-1, seen.shape[-1])[picked])
+            cells.append(_finer(seen, self.fine).reshape(-1, seen.shape[-1])[picked])
             tough.append(is_hard[picked])
         return _Pool.of_normals(np.concatenate(cells), np.concatenate(tough))
 
     @torch_threads()
-    def _learn(self, pools: list[_Pool], seed: int) -> nn.Module:
+    def _learn(self, pools: list[_Pool], seed: int) -> nn.Sequential:
         generator = torch.Generator().manual_seed(seed)
         network = _network(pools[0].cells.shape[1], self.width, generator)
         optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=_DECAY)
@@ -239,12 +243,18 @@ class PatchHead:
 
     @torch_threads()
     @torch.no_grad()
-    def _log_odds(self, networks: list[nn.Module], items: Judged) -> NDArray[np.float32]:
-        """(n, fine · h, fine · w): the mean over `networks`."""
+    def _log_odds(self, networks: list[nn.Sequential], items: Judged) -> NDArray[np.float32]:
+        """(n, fine · h, fine · w): the mean over `networks`.
+
+        First layers are linear, as interpolation is, and their outputs are fewer than their inputs: they come first.
+        """
+        first, last = ([cast(nn.Linear, network[i]) for network in networks] for i in (0, 2))
+        weight, bias = torch.cat([layer.weight for layer in first]), torch.cat([layer.bias for layer in first])
+        out, offset = torch.cat([layer.weight[0] for layer in last]), torch.cat([layer.bias for layer in last]).sum()
         z = np.empty((len(items), *self._grid(items)), np.float32)
-        for seen, out in zip(self._seen(items), z, strict=True):
-            cells = torch.from_numpy(seen)
-            out[:] = np.mean([network(cells)[..., 0].numpy() for network in networks], axis=0)
+        for seen, found in zip(self._seen(items), z, strict=True):
+            inner = _finer(functional.linear(torch.from_numpy(seen), weight, bias).numpy(), self.fine)
+            found[:] = (functional.gelu(torch.from_numpy(inner)) @ out + offset).numpy() / len(networks)
         return z
 
     def _fused(self, scores: Scores, z: NDArray[np.float32]) -> Scores:
@@ -310,14 +320,22 @@ def _counts(kinds: int) -> list[int]:
     return [_BATCH // 2] + [_BATCH // 2 // kinds] * kinds
 
 
+<<<<<<< HEAD
 def _network(inputs: int, width: int, generator: torch.Generator | None = None) -> nn.Module:
     enter, leave = nn.Linear(inputs, width), nn.Linear(width, 1)
     network = nn.Sequential(enter, nn.GELU(), leave)
     if generator is not None:
         for layer in (enter, leave):
             nn.init.normal_(layer.weight, std=layer.weight.shape[1] ** -0.5, generator=generator)
+=======
+def _network(inputs: int, width: int, generator: torch.Generator | None = None) -> nn.Sequential:
+    first, last = nn.Linear(inputs, width), nn.Linear(width, 1)
+    if generator is not None:
+        for layer in (first, last):
+            nn.init.normal_(layer.weight, std=layer.in_features**-0.5, generator=generator)
+>>>>>>> wip-head
             nn.init.zeros_(layer.bias)
-    return network
+    return nn.Sequential(first, nn.GELU(), last)
 
 
 def _finer(cells: NDArray[np.float32], times: int) -> NDArray[np.float32]:
@@ -344,10 +362,14 @@ def _drawn_patches(x: Floats, rng: np.random.Generator) -> Floats:
 
 def _marked(x: Floats, where: Floats) -> Floats:
     """The patches (m, c) of `x` (n, h, w, c) that hold a marked cell."""
-    n, h, w = x.shape[:3]
-    cells = where.reshape(n, h, where.shape[1] // h, w, where.shape[2] // w)
-    marked: Floats = x[cells.max(axis=(2, 4)) > 0]
+    marked: Floats = x[_by_blocks(where, x.shape[1:3]).max(axis=(2, 4)) > 0]
     return marked
+
+
+def _by_blocks(cells: Floats, grid: tuple[int, ...]) -> Floats:
+    """(n, a · h, b · w) as (n, h, a, w, b), for a `grid` (h, w)."""
+    n, height, width = cells.shape
+    return cells.reshape(n, grid[0], height // grid[0], grid[1], width // grid[1])
 
 
 def _directions(normal: Floats, marked: Floats, components: int, rng: np.random.Generator) -> Whitening:

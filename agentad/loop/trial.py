@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from agentad.detectors.base import Scores
+from agentad.detectors.base import Floats, Scores
 from agentad.detectors.judged import Head, Judged, joined
 from agentad.loop.workshop import Places, Real
 
@@ -119,4 +119,21 @@ def tried(
                 into.append(Judged(asked.x, taught.score(asked) if taught else asked.scores, asked.where))
         progress(k + 1, len(folds))
     every = unadapted(real, folds)
-    return replace(every, scores=joined([*normals, *knowns]).scores)
+    return replace(every, scores=joined(_alike([*normals, *knowns])).scores)
+
+
+def _alike(parts: list[Judged]) -> list[Judged]:
+    """The parts with maps of one size: heads may give finer ones than the detector does in a fold without a head."""
+    locals_ = [part.scores.local for part in parts]
+    if any(local is None or local.ndim < 3 for local in locals_):
+        return parts
+    most = max(local.shape[1] for local in locals_ if local is not None)
+    return [
+        part if local is None else replace(part, scores=replace(part.scores, local=_repeated(local, most)))
+        for part, local in zip(parts, locals_, strict=True)
+    ]
+
+
+def _repeated(local: Floats, rows: int) -> Floats:
+    times = rows // local.shape[1]
+    return local.repeat(times, axis=1).repeat(times, axis=2)

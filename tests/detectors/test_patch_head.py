@@ -12,7 +12,7 @@ from agentad.detectors.patch_head import PatchHead
 from agentad.errors import InputError
 
 SIDE = 6
-SMALL = {"components": 8, "width": 16, "steps": 120}
+SMALL = {"components": 8, "width": 16, "steps": 120, "fine": 2}
 WAY = np.random.default_rng(7).normal(size=DIM).astype(np.float32) * 1.5
 
 
@@ -85,10 +85,28 @@ def test_learning_is_what_does_it(known, real):
     assert found(taught)[0] > found(untaught)[0] + 0.3
 
 
-def test_outlines_may_be_as_fine_as_the_map(known, real):
-    fine = PatchHead(**SMALL).fit(known, replace(real, where=halved(real.where)), seed=1)
-    coarse = PatchHead(**SMALL).fit(known, real, seed=1)
-    assert np.array_equal(fine.score(known).local, coarse.score(known).local)
+def test_outlines_may_be_finer_than_patches(known, real):
+    coarse = PatchHead(**SMALL).fit(known, real, seed=1).score(known).local
+    for times in (2, 3):
+        finer = replace(real, where=real.where.repeat(times, axis=1).repeat(times, axis=2))
+        assert np.array_equal(PatchHead(**SMALL).fit(known, finer, seed=1).score(known).local, coarse)
+
+
+def test_fine_outlines_are_learned(known):
+    """Of two patches side by side that move, the half of one that touches the other is anomalous."""
+    x, where = normal(12, 5), np.zeros((12, 2 * SIDE, 2 * SIDE))
+    x[:, :, 2] += WAY
+    x[:, :, 3] += WAY[::-1]
+    where[:, :, 5] = 1
+
+    def rise(outlines):
+        """From the half that does not touch it."""
+        head = PatchHead(**SMALL, trust=1).fit(known, Judged(x, blind(12, 5), outlines), seed=1)
+        columns = head.score(Judged(x, blind(12, 5))).local.mean(axis=(0, 1))
+        return columns[5] - columns[4]
+
+    assert rise(where) > 0.2
+    assert rise(where.reshape(12, SIDE, 2, SIDE, 2).mean(axis=(2, 4))) < 0.1
 
 
 def test_invented_anomalies_are_learned_from(known, real):
@@ -138,7 +156,7 @@ def test_a_normal_image_is_held_out_together_with_its_group(known, real):
 
 def test_the_map_is_finer_than_the_patches(known, real):
     for fine in (1, 3):
-        scores = PatchHead(**SMALL, fine=fine).fit(known, real, seed=1).score(known)
+        scores = PatchHead(**{**SMALL, "fine": fine}).fit(known, real, seed=1).score(known)
         assert scores.local.shape == (60, fine * SIDE, fine * SIDE)
 
 
