@@ -320,20 +320,11 @@ def _counts(kinds: int) -> list[int]:
     return [_BATCH // 2] + [_BATCH // 2 // kinds] * kinds
 
 
-<<<<<<< HEAD
-def _network(inputs: int, width: int, generator: torch.Generator | None = None) -> nn.Module:
-    enter, leave = nn.Linear(inputs, width), nn.Linear(width, 1)
-    network = nn.Sequential(enter, nn.GELU(), leave)
-    if generator is not None:
-        for layer in (enter, leave):
-            nn.init.normal_(layer.weight, std=layer.weight.shape[1] ** -0.5, generator=generator)
-=======
 def _network(inputs: int, width: int, generator: torch.Generator | None = None) -> nn.Sequential:
     first, last = nn.Linear(inputs, width), nn.Linear(width, 1)
     if generator is not None:
         for layer in (first, last):
             nn.init.normal_(layer.weight, std=layer.in_features**-0.5, generator=generator)
->>>>>>> wip-head
             nn.init.zeros_(layer.bias)
     return nn.Sequential(first, nn.GELU(), last)
 
