@@ -10,7 +10,7 @@ import typer
 from agentad import assets
 from agentad.cli import output
 from agentad.cli.options import Data, Exclude, Fresh, Json, Planner, Seed, TargetFar
-from agentad.errors import InputError
+from agentad.errors import BudgetSpent, InputError
 from agentad.flow import Report
 
 RequestText = Annotated[str, typer.Argument(metavar="REQUEST", help='What you need, such as "find the bad parts".')]
@@ -142,3 +142,5 @@ def show(report: Report, as_json: bool) -> None:
     else:
         for text in summary_lines(report):
             output.line(text)
+    if report.budget_spent:
+        raise typer.Exit(BudgetSpent.exit_code)

@@ -23,13 +23,13 @@ class Loop(Noun):
     """At most. With real anomalies the first round learns from these alone."""
     count: int = Field(default=100, ge=1, le=100_000)
     """Invented items that a round adds."""
-    metric: Literal["auroc", "ap", "pixel_ap"] = "auroc"
-    """What a round has to improve to be adopted."""
+    metric: Literal["auroc", "ap", "pixel_ap"] | None = None
+    """What a round has to improve to be adopted; None: pixel AP of images, AP of rows."""
     shots: int | None = Field(default=None, ge=0)
     """Real anomalies of each type that are learned from; None: half of each type, all of them where there are few. The
     others are judged."""
-    folds: int = Field(default=3, ge=2, le=20)
-    """Parts of the real items, each of which is judged by a detector that learned from the others."""
+    folds: int = Field(default=5, ge=2, le=20)
+    """Parts of the real anomalies, each of which is judged by a detector that learned from the others."""
     level: float = Field(default=0.05, gt=0, lt=1)
     """Chance, over all rounds together, of adopting something that does not help."""
     verify: bool = True

@@ -58,6 +58,8 @@ class Report(Noun):
     rounds: tuple[Round, ...] = ()
     stopped: str | None = None
     """Why there were fewer rounds than planned."""
+    budget_spent: bool = False
+    """Whether that is because the time for them was spent; what was reached by then counts."""
     report: str
     """Path of the HTML page."""
     seconds: float

@@ -31,7 +31,7 @@ from agentad.llm.closed import closed
 from agentad.loop.feedback import Marks, cells, spots
 from agentad.loop.gate import decide, no_harm
 from agentad.loop.trial import Unseen, folds_of, others, tried, unadapted
-from agentad.loop.workshop import Workshop
+from agentad.loop.workshop import Workshop, source_normals
 from agentad.metrics.pixels import Tally, tally
 from agentad.planning.critic import Advice, Critic
 from agentad.planning.strategies import Review
@@ -89,6 +89,7 @@ class Rounds:
         self.before = self.start
         assert self.plan.loop is not None  # noqa: S101  nobody goes round without a plan for it
         self.loop = self.plan.loop
+        self.metric = self.loop.metric or ("pixel_ap" if self.plan.modality == "image" else "ap")
         self.folds = folds_of(self.workshop.real, self.loop.folds, self.plan.seed)
         self.unseen = unadapted(self.workshop.real, self.folds)
         """Scores of real items by the detector in place, where it has not seen them."""
@@ -122,7 +123,7 @@ class Rounds:
         except NotWritable:
             raise
         except AgentadError as error:  # a generator or head that fails costs its round, not the run
-            found, decision = None, Decision(adopted=False, metric=self.loop.metric, why=f"The round failed: {error}")
+            found, decision = None, Decision(adopted=False, metric=self.metric, why=f"The round failed: {error}")
         made = 0
         if found is not None:
             _save_unseen(found, folder / "unseen")
@@ -176,14 +177,13 @@ class Rounds:
     def _spots(self, found: Unseen) -> tuple[Spot, ...]:
         """Where the detector that gave these scores is wrong, at a threshold from its own scores of normal items."""
         real, n = self.workshop.real, len(found.normal)
-        index = np.concatenate([real.normal_index[found.normal], real.known_index[found.known]])
+        index = np.concatenate([real.normal_index[found.normal], real.known_index])
         marked = self.workshop.marked
         if marked is not None:
-            order = found.known
             marked = Marks(
-                np.concatenate([np.full(n, np.nan), marked.area[order]]),
-                np.concatenate([np.full((n, 2), np.nan), marked.middle[order]]),
-                np.concatenate([np.full(n, np.nan), marked.contrast[order]]),
+                np.concatenate([np.full(n, np.nan), marked.area]),
+                np.concatenate([np.full((n, 2), np.nan), marked.middle]),
+                np.concatenate([np.full(n, np.nan), marked.contrast]),
             )
         items = self.data.items
         return spots(
@@ -214,7 +214,7 @@ class Rounds:
 
     def _made(self, number: int, mix: Mix | None, k: int | None, told: _Told) -> Judged | None:
         real = self.workshop.real
-        known = np.arange(len(real.known)) if k is None else others(real, self.folds[k])[1]
+        known = np.arange(len(real.known)) if k is None else others(real, self.folds[k])
         if len(real.known) and not len(known):
             return None  # the only known anomaly is in this fold
         part = ALL if k is None or not len(real.known) else str(k)
@@ -246,13 +246,12 @@ class Rounds:
 
     def _decided(self, found: Unseen) -> Decision:
         real, data = self.workshop.real, self.data
-        normal, rare = real.normal_index[found.normal], real.known_index[found.known]
+        normal, rare = real.normal_index[found.normal], real.known_index
         group = data.items.group
         before, after = self.unseen.scores.item, found.scores.item
         n = len(normal)
         if not len(rare):
-            # thresholds are drawn from some folds and compared on the others
-            drawn = found.fold[:n] % 2 == 0
+            drawn = source_normals(group[normal], seed=self.plan.seed)  # the others are compared at these thresholds
             thresholds = (self._threshold(before[:n][drawn]), self._threshold(after[:n][drawn]))
             parts = (before[:n][~drawn], after[:n][~drawn], group[normal][~drawn])
             return no_harm(*parts, thresholds, level=self.loop.level)
@@ -262,7 +261,7 @@ class Rounds:
             after,
             found.labels,
             group[index],
-            metric=self.loop.metric,
+            metric=self.metric,
             seed=self.plan.seed,
             level=self.loop.level,
             rounds=self.loop.rounds,
@@ -312,10 +311,16 @@ class Rounds:
                 publish(path, own)
         save_adapter(adapted(self.fitted, self.loop.head, head), folder)
         unseen = found.scores.take(np.arange(len(found.normal), len(found.labels)))
+        held_out = [_explained(head.held_out, real.normal.scores), _explained(unseen, real.known.scores)]
         index = np.concatenate([real.normal_index, real.known_index])
         order = np.argsort(index)
-        save_scores(folder.parent / "held_out", index[order], joined_scores([head.held_out, unseen]).take(order))
+        save_scores(folder.parent / "held_out", index[order], joined_scores(held_out).take(order))
         return len(self._memory[number, ALL]) if mix is not None else 0
+
+
+def _explained(scores: Scores, base: Scores) -> Scores:
+    """Scores by heads that say nothing of where or why, which the detector's own then do."""
+    return replace(base, item=scores.item) if scores.local is None else scores
 
 
 def _save_unseen(found: Unseen, folder: Path) -> None:

@@ -1,4 +1,8 @@
-"""How a candidate does on real items it has not seen: every part of them judged by what learned from the others."""
+"""How a candidate does on real items it has not seen.
+
+The known anomalies are dealt to folds; each is judged by a head that learned from the other folds. Normals are parted
+once: heads are taught by those that anomalies are invented from, and all of them judge the others.
+"""
 
 from __future__ import annotations
 
@@ -8,132 +12,116 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from agentad.detectors.base import Floats, Scores
-from agentad.detectors.judged import Head, Judged, joined
+from agentad.detectors.base import Scores, joined
+from agentad.detectors.judged import Head, Judged
 from agentad.loop.workshop import Places, Real
 
 
 @dataclass(frozen=True)
-class Fold:
-    """A part of the real items."""
-
-    normal: Places
-    """Positions among the normals; none that anomalies are invented from."""
-    known: Places
-    """Positions among the known anomalies."""
-
-
-@dataclass(frozen=True)
 class Unseen:
-    """Scores of the m real items of all folds, each by a detector that has not seen it."""
+    """Scores of m real items, each by a detector that has not seen it: n normals, then the known anomalies."""
 
     normal: Places
-    """Positions among the normals."""
-    known: Places
-    """Positions among the known anomalies; after the normals in all that follows."""
+    """(n,) positions among the normals."""
     scores: Scores
+    """(m,)"""
     fold: Places
-    """(m,) number of the fold that each item is of."""
+    """(m,) number of the head that scored each item; -1 for normals, which all of them scored."""
 
     @property
     def labels(self) -> NDArray[np.int8]:
         """(m,) 0 normal, 1 anomalous."""
-        return np.repeat(np.array([0, 1], np.int8), [len(self.normal), len(self.known)])
+        n = len(self.normal)
+        return np.repeat(np.array([0, 1], np.int8), [n, len(self.fold) - n])
 
 
-def folds_of(real: Real, count: int, seed: int) -> list[Fold]:
-    """At most `count` folds, whole groups each; the types of the known anomalies are spread evenly."""
-    rng = np.random.default_rng(seed)
-    gate = np.flatnonzero(~real.source)
-    normal = _parts(gate, real.normal.group, np.full(len(gate), "", object), count, rng)
-    known = np.arange(len(real.known))
-    if not len(known):
-        return [Fold(own, known) for own in normal]
-    rare = _parts(known, real.known.group, real.kinds, count, rng)
-    return [Fold(*pair) for pair in zip(normal, rare, strict=True)]
+def folds_of(real: Real, count: int, seed: int) -> list[Places]:
+    """Positions among the known anomalies, dealt type by type to at most `count` folds, whole groups each.
 
-
-def _parts(
-    index: Places, group: NDArray[np.integer] | None, kinds: NDArray[np.object_], count: int, rng: np.random.Generator
-) -> list[Places]:
-    """`index` dealt to `count` parts, type by type and group by group."""
-    own = index if group is None else group[index]
-    order = rng.permutation(len(index))
+    One fold of nothing where no anomaly is known.
+    """
+    kinds, group = real.kinds, _groups(real.known)
+    order = np.random.default_rng(seed).permutation(len(kinds))
     order = order[np.argsort(kinds[order].astype(str), kind="stable")]
-    groups = list(dict.fromkeys(own[order].tolist()))
+    groups = list(dict.fromkeys(group[order].tolist()))
+    count = max(1, min(count, len(groups)))
     part = {name: i % count for i, name in enumerate(groups)}
-    of = np.array([part[name] for name in own.tolist()], dtype=np.int64)
-    return [index[of == k] for k in range(count)]
+    of = np.array([part[name] for name in group.tolist()], dtype=np.int64)
+    return [np.flatnonzero(of == k) for k in range(count)]
 
 
-def others(real: Real, fold: Fold) -> tuple[Places, Places]:
-    """Positions among normals and known anomalies of everything outside the fold and its groups."""
-    return (
-        np.flatnonzero(~np.isin(_groups(real.normal), _groups(real.normal)[fold.normal])),
-        np.flatnonzero(~np.isin(_groups(real.known), _groups(real.known)[fold.known])),
-    )
+def others(real: Real, fold: Places) -> Places:
+    """Positions of the known anomalies outside a fold."""
+    return np.setdiff1d(np.arange(len(real.known)), fold)
 
 
 def _groups(items: Judged) -> NDArray[np.integer]:
     return np.arange(len(items)) if items.group is None else items.group
 
 
-def unadapted(real: Real, folds: Sequence[Fold]) -> Unseen:
+def unadapted(real: Real, folds: Sequence[Places]) -> Unseen:
     """What the unsupervised detector says: it has never seen an anomaly, and its scores of normals are held out."""
-    dealt = [fold.normal for fold in folds], [fold.known for fold in folds]
-    normal, known = (np.concatenate(parts) for parts in dealt)
-    fold = np.concatenate([np.repeat(np.arange(len(folds)), [len(part) for part in parts]) for parts in dealt])
-    return Unseen(normal, known, joined([real.normal.take(normal), real.known.take(known)]).scores, fold)
+    normal = np.flatnonzero(~real.source)
+    fold = np.full(len(real.known), -1)
+    for k, places in enumerate(folds):
+        fold[places] = k
+    scores = joined([real.normal.scores.take(normal), real.known.scores])
+    return Unseen(normal, scores, np.concatenate([np.full(len(normal), -1), fold]))
 
 
 def tried(
     real: Real,
-    folds: Sequence[Fold],
+    folds: Sequence[Places],
     head: Callable[[], Head],
     invented: Callable[[int], Judged | None],
     *,
     seed: int,
     progress: Callable[[int, int], None],
 ) -> Unseen:
-    """What heads taught without a fold say of it.
+    """What heads say that are taught without one fold each.
 
     Args:
         real: the real items.
-        folds: parts of them.
+        folds: positions among the known anomalies.
         head: makes an unfitted head.
         invented: what was invented without the k-th fold, if anything.
         seed: of the heads.
         progress: called with (folds done, folds).
     """
-    normals: list[Judged] = []
-    knowns: list[Judged] = []
+    before = unadapted(real, folds)
+    source, asked = real.normal.take(real.source), real.normal.take(before.normal)
+    normals: list[Scores] = []
+    rare: dict[int, Scores] = {}
     for k, fold in enumerate(folds):
-        normal, known = others(real, fold)
-        made = invented(k)
-        taught = None
-        if len(known) or made is not None:  # else there is nothing to learn from, and the detector stays as it is
-            taught = head().fit(real.normal.take(normal), real.known.take(known), made, seed=seed)
-        for places, items, into in ((fold.normal, real.normal, normals), (fold.known, real.known, knowns)):
-            asked = items.take(places)
-            if len(places):
-                into.append(Judged(asked.x, taught.score(asked) if taught else asked.scores, asked.where))
+        known, made = others(real, fold), invented(k)
+        if len(known) or made is not None:
+            taught = head().fit(source, real.known.take(known), made, seed=seed)
+            normals.append(taught.score(asked))
+            if len(fold):
+                rare[k] = taught.score(real.known.take(fold))
         progress(k + 1, len(folds))
-    every = unadapted(real, folds)
-    return replace(every, scores=joined(_alike([*normals, *knowns])).scores)
+    if not normals:  # a single anomaly and nothing invented: nobody was taught
+        return before
+    like = normals[0].local
+    for k, fold in enumerate(folds):
+        if k not in rare and len(fold):
+            rare[k] = _fitting(real.known.take(fold).scores, like)
+    order = np.argsort(np.concatenate(list(folds)), kind="stable")
+    parts = [rare[k] for k, fold in enumerate(folds) if len(fold)]
+    known_scores = [joined(parts).take(order)] if parts else []
+    return replace(before, scores=joined([_mean(normals), *known_scores]))
 
 
-def _alike(parts: list[Judged]) -> list[Judged]:
-    """The parts with maps of one size: heads may give finer ones than the detector does in a fold without a head."""
-    locals_ = [part.scores.local for part in parts]
-    if any(local is None or local.ndim < 3 for local in locals_):
-        return parts
-    most = max(local.shape[1] for local in locals_ if local is not None)
-    return [
-        part if local is None else replace(part, scores=replace(part.scores, local=_repeated(local, most)))
-        for part, local in zip(parts, locals_, strict=True)
-    ]
+def _mean(said: Sequence[Scores]) -> Scores:
+    """The mean of what several heads say of the same items."""
+    local = [one.local for one in said if one.local is not None]
+    item = np.mean([one.item for one in said], axis=0)
+    return Scores(item, np.mean(local, axis=0) if len(local) == len(said) else None)
 
 
-def _repeated(local: Floats, rows: int) -> Floats:
-    times = rows // local.shape[1]
-    return local.repeat(times, axis=1).repeat(times, axis=2)
+def _fitting(scores: Scores, like: NDArray[np.floating] | None) -> Scores:
+    """Scores without a head, their maps as fine as those `like` (n, h, w) of the heads."""
+    if scores.local is None or like is None or like.ndim < 3:
+        return scores
+    times = like.shape[1] // scores.local.shape[1]
+    return replace(scores, local=scores.local.repeat(times, axis=1).repeat(times, axis=2))

@@ -12,6 +12,7 @@ from agentad.flow import Metrics, Report, Round, ScoredItem
 from agentad.report.exhibits import Exhibits
 from agentad.report.page import render
 from agentad.report.pick import pick
+from agentad.steps.adapt import BUDGET
 from agentad.steps.peak import peak_mb
 from agentad.steps.pictures import exhibits
 from agentad.steps.score import read_lines, read_scores
@@ -49,6 +50,7 @@ def _report(session: Session) -> Report:
     metrics = session.run.read("evaluate/metrics.json")
     timings = session.run.timings()
     item, _ = read_scores(session, plan.detector.tool)
+    stopped = session.run.read("adapt/rounds.json")["stopped"]
     return Report(
         run=session.run.name,
         dir=str(session.run.path),
@@ -61,7 +63,8 @@ def _report(session: Session) -> Report:
         metrics=metrics and {name: Metrics.model_validate(found) for name, found in metrics.items()},
         report=str(session.run.path / "report.html"),
         rounds=_rounds(session),
-        stopped=session.run.read("adapt/rounds.json")["stopped"],
+        stopped=stopped,
+        budget_spent=stopped == BUDGET,
         seconds=round(sum(spent["seconds"] for name, spent in timings.items() if not _within(name)), 1),
         peak_mb=round(peak_mb(), 1),
         timings={name: spent["cpu_seconds"] for name, spent in timings.items() if not _within(name)},
