@@ -31,6 +31,7 @@ _PREFERRED: dict[tuple[str, str], tuple[str, ...]] = {
         "gaussian-rows",
         "uniform-rows",
     ),
+    ("image", "generator"): ("residual-paste", "manipulated-normals"),
 }
 """Best first, by the figures on the cards. Tools that are not named follow by name."""
 _PAIRED: dict[str, tuple[str, ...]] = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -17,13 +18,15 @@ from scipy import ndimage
 
 from agentad.errors import InputError
 from agentad.flow import Brief
-from agentad.flow.brief import Place, Shape
+from agentad.flow.brief import Place
 from agentad.generators.images.base import Defect, Mask, Pixels
 from agentad.generators.images.foreground import Foreground, Pose, pose, rotation, turn_between
 from agentad.generators.images.shapes import LINES, drawn
 
 Floats = NDArray[np.float64]
 Box = tuple[slice, slice]
+Drawing = Callable[[float, np.random.Generator], Mask]
+"""An outline of about so many pixels, in a box that just holds it."""
 
 DEGREES = 12.0
 """Largest turn of a defect."""
@@ -75,6 +78,12 @@ class Move:
         warped: NDArray[np.floating] = ndimage.affine_transform(plane, self.back, offset, shape, order=order, mode=mode)
         return warped
 
+    def look(self, image: NDArray[np.floating], places: NDArray[np.intp]) -> Floats:
+        """(n, c) of the defect's image (H, W, c), the nearest pixels, as seen at `places` (n, 2) of the normal one."""
+        source = np.rint((places - self.to) @ self.back.T + self.at).astype(int)
+        rows, columns = np.clip(source, 0, np.array(image.shape[:2]) - 1).T
+        return np.asarray(image[rows, columns], dtype=np.float64)
+
 
 @dataclass(frozen=True)
 class Outline:
@@ -97,15 +106,17 @@ class Outlines:
         if not len(normal):
             raise InputError("no normal image to learn from; give at least one")
         self.foreground = Foreground.fit(normal)
-        self._defects = [_Source.of(defect, self.scene(defect.image)) for defect in defects]
+        self.sources = [Source.of(defect, self.scene(defect.image)) for defect in defects]
         chosen = np.unique(np.linspace(0, len(normal) - 1, min(len(normal), _LOOKED_AT)).astype(int))
-        self._mirrors = _mirrors([normal[int(i)] for i in chosen], self.scene)
+        images = [normal[int(i)] for i in chosen]
+        scenes = [self.scene(image) for image in images]
+        self._mirrors, self._turns = _mirrors(images, scenes), _turns(scenes)
         return self
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """Types of the real defects, sorted."""
-        return tuple(sorted({source.kind for source in self._defects}))
+        return tuple(sorted({source.kind for source in self.sources}))
 
     def scene(self, image: Pixels) -> Scene:
         """The object in an image (H, W, 3)."""
@@ -118,28 +129,39 @@ class Outlines:
         Raises:
             InputError: there are defects and none is of this type.
         """
-        wanted = [k for k, source in enumerate(self._defects) if brief.kind in (None, source.kind)]
+        wanted = [k for k, source in enumerate(self.sources) if brief.kind in (None, source.kind)]
         if wanted:
             return int(rng.choice(wanted))
-        if self._defects:
+        if self.sources:
             raise InputError(f"no real defect is of type {brief.kind!r}; there are: {', '.join(self.kinds)}")
         return -1
 
-    def draw(self, brief: Brief, scene: Scene, rng: np.random.Generator, anomaly: int | None = None) -> Outline | None:
+    def draw(
+        self,
+        brief: Brief,
+        scene: Scene,
+        rng: np.random.Generator,
+        *,
+        anomaly: int | None = None,
+        drawing: Drawing | None = None,
+    ) -> Outline | None:
         """An outline in a normal image, as the brief wants it, and None where that does not fit in.
 
-        It is that of a real defect (`anomaly`, or else one of the brief's type), or drawn if the brief has a shape.
+        It is that of a real defect (`anomaly`, or else one of the brief's type), or drawn if the brief has a shape or
+        there is a `drawing`.
 
         Raises:
-            InputError: the brief's type is unknown, or it has no shape and there is no real defect.
+            InputError: the brief's type is unknown, or there is neither a shape nor a real defect.
         """
         anomaly = self.choose(brief, rng) if anomaly is None else anomaly
-        if brief.shape is None and anomaly < 0:
+        if brief.shape is not None:
+            drawing = partial(drawn, brief.shape)
+        if drawing is None and anomaly < 0:
             raise InputError("there is no real defect to take an outline from; give the brief a shape")
         want, swell = _share(brief, rng), 1.0
         for attempt in range(TRIES):
-            if brief.shape is not None:
-                outline = self._drawn(brief.shape, brief.place, scene, rng, anomaly, want, swell)
+            if drawing is not None:
+                outline = self._drawn(drawing, brief, scene, rng, anomaly, want, swell)
             else:
                 outline = self._laid(brief.place, scene, rng, anomaly, want, swell, turned=attempt >= TRIES // 3)
             if outline is None:
@@ -162,7 +184,7 @@ class Outlines:
         *,
         turned: bool,
     ) -> Outline | None:
-        source = self._defects[anomaly]
+        source = self.sources[anomaly]
         move = self._move(source, place, scene, rng, turned=turned)
         if want is not None:
             now = source.area / abs(np.linalg.det(move.back))
@@ -170,16 +192,17 @@ class Outlines:
         mask, whole = _warped(source, move, scene.object.shape)
         if not mask.any() or mask.sum() < (0.9 if not source.cut else 0.6) * whole:
             return None
-        if not (place == "anywhere" or scene.filled) and scene.object[mask].mean() < source.on - OFF:
+        free = place == "anywhere" or scene.filled or source.area > scene.object.sum() / 2
+        if not free and scene.object[mask].mean() < source.on - OFF:
             return None
         return Outline(mask, anomaly, source.kind, move)
 
     def _move(
-        self, source: _Source, place: Place | None, scene: Scene, rng: np.random.Generator, *, turned: bool
+        self, source: Source, place: Place | None, scene: Scene, rng: np.random.Generator, *, turned: bool
     ) -> Move:
         """Where and how a real defect is laid, at its own size; `turned`: about an object without a long axis."""
         turn, scale = turn_between(source.scene.pose, scene.pose), _scale(source.scene, scene)
-        if turned and not (scene.filled or scene.pose.directed):
+        if turned and self._turns and not scene.pose.directed and source.area <= scene.object.sum() / 2:
             turn = rng.uniform(-np.pi, np.pi)
         axes = rotation(source.scene.pose.angle)  # columns: along, across
         mirror = axes @ np.diag([rng.choice([-1, 1]) if free else 1 for free in self._mirrors]) @ axes.T
@@ -201,8 +224,8 @@ class Outlines:
 
     def _drawn(
         self,
-        shape: Shape,
-        place: Place | None,
+        drawing: Drawing,
+        brief: Brief,
         scene: Scene,
         rng: np.random.Generator,
         anomaly: int,
@@ -210,20 +233,21 @@ class Outlines:
         swell: float,
     ) -> Outline | None:
         if want is None:
-            usual = USUAL["line" if shape in LINES else "spot"]
+            usual = USUAL["line" if brief.shape in LINES else "spot"]
             want = float(scene.object.mean() * np.exp(rng.uniform(*np.log(usual))))
-        patch = drawn(shape, want * scene.object.size * swell**2, rng)
-        place = place or ("edge" if shape == "missing" and not scene.filled else "object")
-        mask = _stamped(patch, _somewhere(area(place, scene), rng), scene.object.shape)
-        if place != "anywhere":
+        patch = drawing(want * scene.object.size * swell**2, rng)
+        bitten = brief.shape == "missing" and brief.place is None and not scene.filled
+        where = scene.object & ~ndimage.binary_erosion(scene.object) if bitten else area(brief.place or "object", scene)
+        mask = _stamped(patch, _somewhere(where, rng), scene.object.shape)
+        if brief.place != "anywhere":
             mask &= scene.object
-        if mask.sum() < 0.6 * patch.sum():
+        if mask.sum() < (0.3 if bitten or brief.size is not None else 0.6) * patch.sum():
             return None
-        return Outline(mask, anomaly, self._defects[anomaly].kind if anomaly >= 0 else shape, None)
+        return Outline(mask, anomaly, self.sources[anomaly].kind if anomaly >= 0 else brief.shape or "", None)
 
 
 @dataclass(frozen=True)
-class _Source:
+class Source:
     """A real defect and how it lies on its object."""
 
     mask: NDArray[np.float32]
@@ -241,6 +265,7 @@ class _Source:
 
     @classmethod
     def of(cls, defect: Defect, scene: Scene) -> Self:
+        """Of a defect in an image where the object lies so."""
         mask = defect.mask
         places = np.argwhere(mask)
         low, high = places.min(axis=0), places.max(axis=0) + 1
@@ -289,7 +314,7 @@ def _scale(source: Scene, target: Scene) -> float:
     return objects if not 0.8 < objects / images < 1.25 else images
 
 
-def _warped(source: _Source, move: Move, shape: tuple[int, ...]) -> tuple[Mask, float]:
+def _warped(source: Source, move: Move, shape: tuple[int, ...]) -> tuple[Mask, float]:
     """The defect's outline in an image of `shape`, and how many pixels it would have if none were cut off."""
     forward = np.linalg.inv(move.back)
     rows, columns = source.box
@@ -315,9 +340,19 @@ def _stamped(patch: Mask, to: Floats, shape: tuple[int, ...]) -> Mask:
     return mask
 
 
-def _mirrors(images: Sequence[Pixels], scene_of: Callable[[Pixels], Scene]) -> tuple[bool, bool]:
+def _turns(scenes: Sequence[Scene]) -> bool:
+    """Whether objects lie at any angle: their outlines, laid over each other, do not agree."""
+    first, overlaps = scenes[0], []
+    for scene in scenes[1:]:
+        offset = first.pose.centre - scene.pose.centre
+        moved = ndimage.shift(first.object.astype(np.float32), -offset, order=0) > 0.5
+        if moved.shape == scene.object.shape:
+            overlaps.append((moved & scene.object).sum() / (moved | scene.object).sum())
+    return bool(overlaps) and float(np.median(overlaps)) < SYMMETRIC
+
+
+def _mirrors(images: Sequence[Pixels], scenes: Sequence[Scene]) -> tuple[bool, bool]:
     """Whether objects look like their own mirror images along and across their axes; surfaces do."""
-    scenes = [scene_of(image) for image in images]
     if all(scene.filled for scene in scenes):
         return True, True
     found = [

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from agentad.flow.brief import Shape
 from agentad.generators.images.base import Mask
@@ -30,6 +31,33 @@ def drawn(shape: Shape, area: float, rng: np.random.Generator) -> Mask:
             break
         scale *= ratio
     return mask
+
+
+def torn(area: float, rng: np.random.Generator) -> Mask:
+    """A ragged outline of `area` pixels: where noise of several scales is highest, less the distance to its middle."""
+    side = max(8, round(2.5 * np.sqrt(area)))
+    y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
+    field = noise((side, side), rng) - 2.5 * (y**2 + x**2 * rng.uniform(0.4, 1)) * 2
+    return _cut(field >= np.partition(field.ravel(), -round(area))[-round(area)])
+
+
+def rectangle(area: float, rng: np.random.Generator) -> Mask:
+    """An upright one, at most three times as long as wide."""
+    ratio = np.exp(rng.uniform(-1, 1) * np.log(3) / 2)
+    sides = max(1, round(np.sqrt(area) * ratio)), max(1, round(np.sqrt(area) / ratio))
+    return np.ones(sides, dtype=np.bool_)
+
+
+def noise(shape: tuple[int, int], rng: np.random.Generator, finest: int = 16) -> Floats:
+    """(h, w) smooth noise of deviation 1: random values on grids of 2, 4, … `finest` cells, each half as high."""
+    total = np.zeros(shape)
+    cells = 2
+    while cells <= finest:
+        grid = rng.normal(size=(cells + 1, cells + 1))
+        where = np.meshgrid(*(np.linspace(0, cells, n) for n in shape), indexing="ij")
+        total += ndimage.map_coordinates(grid, where, order=1) * 2 / cells
+        cells *= 2
+    return np.asarray((total - total.mean()) / max(float(total.std()), 1e-12))
 
 
 def _scratch(rng: np.random.Generator) -> Drawing:
