@@ -257,7 +257,7 @@ class Inpainter:
         noise = torch.randn(y.shape, generator=generator)
         t = torch.randint(TIMESTEPS, (len(y),), generator=generator)
         alpha = self._scheduler.alphas_cumprod[t]
-        y, mask, noise, t, label = (a.to(network_device(network)) for a in (y, mask, noise, t, label))
+        y, mask, noise, t, label = (a.to(device_of(network)) for a in (y, mask, noise, t, label))
         found = network(self._scheduler.add_noise(y, noise, t), y, mask, t, label)
         weight = (alpha / (1 - alpha)).sqrt().clamp(0.3, 3).to(y.device)[:, None, None, None]
         error = (weight * mask * (found - y) ** 2).mean(1, keepdim=True)
@@ -265,7 +265,7 @@ class Inpainter:
         return mean
 
 
-def network_device(network: nn.Module) -> torch.device:
+def device_of(network: nn.Module) -> torch.device:
     """Where its weights are."""
     return next(network.parameters()).device
 

@@ -42,7 +42,7 @@ class References:
 
     @classmethod
     def of(cls, images: Sequence[Floats32], masks: Sequence[Bools], size: int, most: int, seed: int) -> References:
-        """All patches of odd side `size` around the pixels in `masks` (h, w) of `images` (h, w, c); `most` at random."""
+        """Patches of odd side `size` around the pixels in `masks` (h, w) of `images` (h, w, c), at most `most`."""
         patches = np.concatenate([patches_at(i, np.argwhere(m), size) for i, m in zip(images, masks, strict=True)])
         middles = np.concatenate([image[mask] for image, mask in zip(images, masks, strict=True)])
         if len(patches) > most:
@@ -118,7 +118,7 @@ def paint(
         lowest: last σ of each scale.
         steps: of each scale.
         size: odd side of a patch, in pixels of each scale.
-        scales: by how much the image is reduced, falling; those at which the mask is narrower than a pixel are left out.
+        scales: by how much the image is reduced, falling; those at which nothing of the mask is left are left out.
         most: reference patches at most.
         seed: of the noise.
 
@@ -133,7 +133,7 @@ def paint(
             views = [(reduced(i, scale), reduced_mask(m, scale)) for i, m in sources]
             views = [(i, m) for i, m in views if m.any()]
             if views:
-                references = References.of(*zip(*views, strict=True), size=size, most=most, seed=int(seed[0]))
+                references = References.of([i for i, _ in views], [m for _, m in views], size, most, int(seed[0]))
                 levels = noise_levels(sigma, lowest, steps)
                 painted = sample(small, inside, references, levels, size, rng)
                 change = painted if scale == 1 else x + scaled(painted - small, *x.shape[:2])

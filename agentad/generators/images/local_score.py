@@ -7,47 +7,48 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from agentad.diffusion.local_score import grown, paint
 from agentad.errors import InputError
-from agentad.flow import Brief
-from agentad.generators.images.base import Defect, DrawnImage, Mask, Pixels, Progress
+from agentad.generators.images.base import Defect, Mask, Pixels, Progress
 from agentad.generators.images.foreground import rotation, turn_between
-from agentad.generators.images.masks import Move, Outline, Outlines, Scene
-from agentad.generators.images.moved import lit, moved
-from agentad.generators.images.windows import Window, changed, window_of
+from agentad.generators.images.masks import Move, Outline
+from agentad.generators.images.repainted import Repainted
+from agentad.generators.images.windows import Window
 
 Floats32 = NDArray[np.float32]
-_LEAST_SIDE = 64
-"""Of the window that is painted, in pixels."""
 _NOISE = 0.5
-"""σ to begin at from noise, in units of the range from black to white."""
+"""σ to begin at from noise, where 1 is the way from black to white."""
 _MARGIN = 2
 """Pixels around a real outline whose patches count as well, so that borders are known."""
+_RING = 4
+"""Width in pixels of the surroundings whose colours are compared."""
 
 
-class LocalScoreDiffusion:
+class LocalScoreDiffusion(Repainted):
     """Paints outlines with patches of real defects of the type: `agentad.diffusion.local_score`.
 
     Args:
-        start: `paste` begins at a real defect's pixels, moved to where the outline came to lie; `noise` at noise.
+        start: `paste` begins at residual paste; `noise` at noise.
         strength: how far from its start a sample may go: the first σ over that of noise; for `paste`.
         patch: odd side of the patches, in pixels.
         sampling_steps: DDIM steps at each of three scales.
         references: patches at most, drawn anew for each sample.
+        tries: places that are compared for each defect, as residual paste does.
     """
-
-    fewest = 1
 
     def __init__(
         self,
         *,
         start: str = "paste",
-        strength: float = 0.4,
+        strength: float = 0.2,
         patch: int = 7,
         sampling_steps: int = 6,
         references: int = 4000,
+        tries: int = 6,
     ) -> None:
+        super().__init__(tries=tries)
         self.start = start
         self.strength = strength
         self.patch = patch
@@ -68,67 +69,53 @@ class LocalScoreDiffusion:
             InputError: no defect, no normal image, or patches of an even side.
         """
         if not defects:
-            raise InputError("local-score diffusion paints with patches of real defects and there is none; give one")
+            raise InputError(
+                "local-score-diffusion paints with real defects and there is none; use manipulated-normals"
+            )
         if self.patch % 2 == 0:
             raise InputError(
                 f"local-score-diffusion.patch = {self.patch}: a patch has a middle pixel; give an odd side"
             )
-        self._normal, self._defects = list(normal), list(defects)
-        self._outlines = Outlines().fit(normal, defects)
-        self._scenes = [self._outlines.scene(defect.image) for defect in defects]
-        if progress is not None:
-            progress(1, 1)
-        return self
+        return super().fit(normal, defects, seed=seed, progress=progress)
 
-    def sample(self, briefs: Sequence[Brief], normal: Sequence[int], *, seed: int = 0) -> list[DrawnImage | None]:
-        """See `ImageGenerator.sample`. A brief's text is not read.
-
-        Raises:
-            InputError: a brief's type is not among the defects'.
-        """
-        return [self._one(brief, index, (seed, k)) for k, (brief, index) in enumerate(zip(briefs, normal, strict=True))]
-
-    def _one(self, brief: Brief, index: int, seed: tuple[int, int]) -> DrawnImage | None:
-        rng = np.random.default_rng(seed)
-        image = self._normal[index]
-        scene = self._outlines.scene(image)
-        outline = self._outlines.draw(brief, scene, rng)
-        if outline is None:
-            return None
-        window = window_of(outline.mask, _LEAST_SIDE)
-        box = window.slices
-        pasted = self.start == "paste" and outline.move is not None
-        begin = image[box].astype(np.float32)
-        if pasted and outline.move is not None:
-            begin = moved(self._defects[outline.anomaly], outline.move, image, outline.mask, box)
-        painted = paint(
-            begin / 255,
-            outline.mask[box],
-            self._sources(image, scene, outline, window),
-            highest=_NOISE * (self.strength if pasted else 1.0),
+    def _painted(
+        self, image: Pixels, start: Floats32, region: Mask, window: Window, outline: Outline, seed: Sequence[int]
+    ) -> Floats32:
+        references = self._references(image, window, outline)
+        begin = start / np.float32(255)
+        if self.start == "noise" and references:  # nothing of the paste is left to start from
+            begin[region] = np.mean([there[inside].mean(axis=0) for there, inside in references], axis=0)
+        return 255 * paint(
+            begin,
+            region,
+            references,
+            highest=_NOISE * (self.strength if self.start == "paste" else 1.0),
             steps=self.sampling_steps,
             size=self.patch,
             most=self.references,
             seed=seed,
         )
-        change = np.zeros(image.shape, dtype=np.float32)
-        change[box] = (255 * painted - image[box]) * rng.uniform(*brief.strength)
-        found = changed(image, change, outline.mask)
-        return found and DrawnImage(*found, index, outline.anomaly, outline.kind)
 
-    def _sources(self, image: Pixels, scene: Scene, outline: Outline, window: Window) -> list[tuple[Floats32, Mask]]:
-        """Real defects of the type as they would lie in the window, from 0 to 1, and where their patches' middles are."""
-        own = self._defects[outline.anomaly]
+    def _references(self, image: Pixels, window: Window, outline: Outline) -> list[tuple[Floats32, Mask]]:
+        """Real defects of the type as they would lie in the window, 0 to 1, and where their patches' middles are."""
+        own = self._outlines.sources[outline.anomaly]
+        pose = self._outlines.scene(image).pose
         found = []
-        for defect, there in zip(self._defects, self._scenes, strict=True):
-            if defect.kind != own.kind:
+        for k, source in enumerate(self._outlines.sources):
+            if source.kind != own.kind:
                 continue
-            if defect is own and outline.move is not None:
-                move = outline.move
-            else:
-                back = rotation(-turn_between(there.pose, scene.pose))
-                move = Move(back, np.argwhere(defect.mask).mean(axis=0), np.argwhere(outline.mask).mean(axis=0))
-            mask = move.warp(defect.mask.astype(np.float32), window.slices, 1) > 0.5
+            move = outline.move if k == outline.anomaly else None
+            if move is None:
+                back = rotation(-turn_between(source.scene.pose, pose))
+                move = Move(back, source.middle, np.argwhere(outline.mask).mean(axis=0))
+            mask = np.asarray(move.warp(source.mask, window.box) > 0.5)
             if mask.any():
-                found.append((lit(defect, move, image, mask, window.slices) / 255, grown(mask, _MARGIN)))
+                found.append((_lit(self._seen(k, move, window.box), image[window.box], mask), grown(mask, _MARGIN)))
         return found
+
+
+def _lit(there: NDArray[np.floating], here: Pixels, mask: Mask) -> Floats32:
+    """A defect's surroundings (s, s, 3) made as light as those `here`, judged around `mask`; from 0 to 1."""
+    ring = ndimage.binary_dilation(mask, iterations=_RING) & ~mask
+    lighter = np.median(here[ring] - there[ring], axis=0) if ring.any() else np.zeros(3)
+    return np.asarray(np.clip(there + lighter, 0, 255) / 255, dtype=np.float32)

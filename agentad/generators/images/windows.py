@@ -1,4 +1,4 @@
-"""Square windows around an outline, and putting what was painted there back into the image."""
+"""Square windows around an outline, at the size that a network sees."""
 
 from __future__ import annotations
 
@@ -6,19 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from agentad.diffusion.crops import scaled
-from agentad.generators.images.base import Mask, Pixels
+from agentad.generators.images.base import Mask
 
 Floats32 = NDArray[np.float32]
-
-VISIBLE = 6.0
-"""Grey levels, in the channel that changed most, from which a change is taken to be visible."""
-LEAST = 4
-"""Pixels of an anomaly at least."""
-_FEATHER = 1.5
-"""Pixels inside an outline over which a change fades in."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +22,7 @@ class Window:
     side: int
 
     @property
-    def slices(self) -> tuple[slice, slice]:
+    def box(self) -> tuple[slice, slice]:
         """For arrays (H, W, ...)."""
         return slice(self.top, self.top + self.side), slice(self.left, self.left + self.side)
 
@@ -51,25 +43,7 @@ def scaled_mask(mask: Mask, height: int, width: int) -> Mask:
     return np.asarray(share >= min(0.25, max(float(share.max()), 1e-6)))
 
 
-def changed(normal: Pixels, change: Floats32, mask: Mask) -> tuple[Pixels, Mask] | None:
-    """`normal` (H, W, 3) plus a `change` in grey levels, fading in from the mask's border, and where that is visible.
-
-    Outside the mask that is returned, nothing is changed. None where nothing is visible.
-    """
-    fade = np.clip(ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] / _FEATHER, 0, 1)
-    image = np.clip(np.rint(normal + fade[..., None] * change), 0, 255)
-    seen = np.abs(image - normal).max(axis=2) >= VISIBLE
-    seen = ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(seen, 4), iterations=2))[4:-4, 4:-4] & mask
-    seen = _without_specks(seen)
-    if seen.sum() < LEAST:
-        return None
-    return np.where(seen[..., None], image, normal).astype(np.uint8), seen
-
-
-def _without_specks(mask: Mask) -> Mask:
-    labels, count = ndimage.label(mask, np.ones((3, 3)))
-    if not count:
-        return mask
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    return np.asarray((sizes >= max(LEAST, 0.05 * sizes.max()))[labels])
+def shrunk(shape: tuple[int, ...], longest: int) -> tuple[int, int]:
+    """Height and width of an image of this shape when its longer side is at most `longest`."""
+    ratio = max(1.0, max(shape[:2]) / longest)
+    return max(1, round(shape[0] / ratio)), max(1, round(shape[1] / ratio))
