@@ -93,14 +93,16 @@ def _draw_mask(size: int, generator: torch.Generator) -> Tensor:
     down, across = (at - row)[:, None] / size, (at - column)[None, :] / size
     radius = 0.12 + 0.5 * reach**2
     if kind < 0.2:
-        return ((down.abs() < radius) & (across.abs() < radius * (0.3 + 1.4 * kind * 5))).float()
-    cells = 3 + int(torch.randint(4, (), generator=generator))
-    rough = torch.randn(1, 1, cells, cells, generator=generator)
-    smooth = functional.interpolate(rough, (size, size), mode="bicubic")[0, 0]
-    near = (down**2 + across**2).sqrt()
-    if kind < 0.4:  # a contour of smooth noise is a winding line
-        return ((smooth.abs() < 0.15) & (near < 1.5 * radius)).float()
-    return (near < radius * (1 + 0.5 * smooth)).float()
+        mask = (down.abs() < radius) & (across.abs() < radius * (0.3 + 7 * kind))
+    else:
+        cells = 3 + int(torch.randint(4, (), generator=generator))
+        rough = torch.randn(1, 1, cells, cells, generator=generator)
+        smooth = functional.interpolate(rough, (size, size), mode="bicubic")[0, 0]
+        near = (down**2 + across**2).sqrt()
+        # a contour of smooth noise is a winding line
+        line = (smooth.abs() < 0.15) & (near < 1.5 * radius)
+        mask = line if kind < 0.4 else near < radius * (1 + 0.5 * smooth)
+    return mask.to(torch.float32)
 
 
 def scaled(image: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:

@@ -33,6 +33,7 @@ NAMES = [
     "guided-rows",
     "inpainting-diffusion",
     "isolation-forest",
+    "latent-inpainting",
     "local-outlier-factor",
     "local-score-diffusion",
     "mahalanobis",

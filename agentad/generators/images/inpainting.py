@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -16,7 +15,7 @@ from agentad.errors import InputError
 from agentad.generators.images.base import Defect, Mask, Pixels, Progress
 from agentad.generators.images.foreground import turn_between
 from agentad.generators.images.masks import Outline
-from agentad.generators.images.repainted import Repainted
+from agentad.generators.images.repainted import Repainted, digest
 from agentad.generators.images.windows import Window, scaled_mask, shrunk
 
 Floats32 = NDArray[np.float32]
@@ -97,7 +96,7 @@ class InpaintingDiffusion(Repainted):
         if len(self._kinds) >= LABELS:
             raise InputError(f"inpainting-diffusion: {len(self._kinds)} types of defect; it tells {LABELS - 1} apart")
         super().fit(normal, defects, seed=seed)
-        base, adapter = _digest(normal), _digest([d.image for d in defects], [d.mask for d in defects], seed)
+        base, adapter = digest(normal), digest([d.image for d in defects], [d.mask for d in defects], seed)
         small, limit = [self._small(image) for image in normal], self.seconds or None
         told = progress or _silent
         if self._base is None or self._keys["base"] != base:
@@ -163,7 +162,7 @@ class InpaintingDiffusion(Repainted):
         return found
 
     def _least(self, image: Pixels) -> int:
-        return round(_SIZE * max(image.shape[:2]) / max(shrunk(image.shape, self.resolution)))
+        return int(round(_SIZE * max(image.shape[:2]) / max(shrunk(image.shape, self.resolution))))
 
     def _painted(
         self, image: Pixels, start: Floats32, region: Mask, window: Window, outline: Outline, seed: Sequence[int]
@@ -192,13 +191,3 @@ def _silent(done: int, total: int) -> None:
 
 def _under(prefix: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
-
-
-def _digest(*parts: Any) -> str:
-    """Of arrays and what surrounds them."""
-    digest = hashlib.sha256()
-    for part in parts:
-        for array in [np.asarray(part)] if isinstance(part, int) else part:
-            digest.update(f"{array.shape}{array.dtype}".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()

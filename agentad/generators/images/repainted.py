@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,3 +50,13 @@ class Repainted(ResidualPaste, ABC):
         painted = self._painted(image, start, inside[window.box], window, outline, seed)
         whole[window.box] = np.where(inside[window.box][..., None], painted - normal, 0)
         return whole[box], region, box
+
+
+def digest(*parts: Any) -> str:
+    """SHA-256 of arrays, lists of arrays and integers, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    for part in parts:
+        for array in [np.asarray(part)] if isinstance(part, int) else part:
+            digest.update(f"{array.shape}{array.dtype}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -1,11 +1,18 @@
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from agentad.errors import InputError
 from agentad.flow import Brief
 from agentad.generators.images.inpainting import InpaintingDiffusion
+from agentad.generators.images.latent import LatentInpainting
 from agentad.generators.images.local_score import LocalScoreDiffusion
 from agentad.generators.images.paste import ResidualPaste
+
+sys.path.append(str(Path(__file__).parents[2] / "diffusion"))
+from tiny_pipeline import write_pipeline
 
 TINY = {"width": 16, "steps": 2, "adapt_steps": 2, "rank": 2, "sampling_steps": 4}
 
@@ -98,3 +105,27 @@ def test_bad_use_is_refused(bars):
         LocalScoreDiffusion(patch=4).fit(*bars)
     with pytest.raises(InputError, match="call fit first"):
         InpaintingDiffusion().state()
+
+
+def test_latent_inpainting_paints_by_prompt_and_keeps_its_adapter(bars, tmp_path):
+    normal, defects = bars
+    settings = {"model": str(write_pipeline(tmp_path / "tiny")), "size": 32, "adapt_steps": 2, "sampling_steps": 3}
+    generator = LatentInpainting(**settings, start="noise").fit(normal[:3], defects)
+    drawn, told = (generator.sample([brief], [1])[0] for brief in (Brief(), Brief(text="a long dark crack")))
+    assert drawn.mask.any() and np.array_equal(drawn.image[~drawn.mask], normal[1][~drawn.mask])
+    assert not np.array_equal(drawn.image, told.image)
+
+    state, seen = generator.state(), []
+    assert all("lora_" in name for name in state.arrays)
+    restored = LatentInpainting.restore(state).fit(normal[:3], defects, progress=lambda k, n: seen.append(k))
+    assert seen == []
+    assert np.array_equal(restored.sample([Brief()], [1])[0].image, drawn.image)
+
+
+def test_latent_inpainting_wants_a_model_and_defects(bars):
+    with pytest.raises(InputError, match=r"^model '': give a folder"):
+        LatentInpainting().fit(*bars)
+    with pytest.raises(InputError, match="there is none; use manipulated-normals"):
+        LatentInpainting().fit(bars[0], [])
+    with pytest.raises(InputError, match="call fit first"):
+        LatentInpainting().state()
