@@ -102,7 +102,8 @@ def _draw_mask(size: int, generator: torch.Generator) -> Tensor:
         # a contour of smooth noise is a winding line
         line = (smooth.abs() < 0.15) & (near < 1.5 * radius)
         mask = line if kind < 0.4 else near < radius * (1 + 0.5 * smooth)
-    return mask.to(torch.float32)
+    drawn: Tensor = mask.float()
+    return drawn
 
 
 def scaled(image: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:

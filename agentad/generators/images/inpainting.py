@@ -162,7 +162,8 @@ class InpaintingDiffusion(Repainted):
         return found
 
     def _least(self, image: Pixels) -> int:
-        return int(round(_SIZE * max(image.shape[:2]) / max(shrunk(image.shape, self.resolution))))
+        side: int = round(_SIZE * max(image.shape[:2]) / max(shrunk(image.shape, self.resolution)))
+        return side
 
     def _painted(
         self, image: Pixels, start: Floats32, region: Mask, window: Window, outline: Outline, seed: Sequence[int]

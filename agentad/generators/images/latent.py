@@ -154,7 +154,8 @@ class LatentInpainting(Repainted):
         return render("generator/normal.md", object=self.object_name)
 
     def _least(self, image: Pixels) -> int:
-        return max(1, round(_SHARE * min(image.shape[:2])))
+        side: int = max(1, round(_SHARE * min(image.shape[:2])))
+        return side
 
     def _one(self, brief: Brief, index: int, rng: np.random.Generator) -> DrawnImage | None:
         self._text = brief.text
