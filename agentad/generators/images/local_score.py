@@ -42,7 +42,7 @@ class LocalScoreDiffusion(Repainted):
         self,
         *,
         start: str = "paste",
-        strength: float = 0.2,
+        strength: float = 0.1,
         patch: int = 7,
         sampling_steps: int = 6,
         references: int = 4000,
