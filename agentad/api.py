@@ -20,6 +20,7 @@ from agentad.modalities.shown import shown
 from agentad.planning import make_plan, planner_inputs
 from agentad.planning.recipes import load_recipe
 from agentad.steps import Session
+from agentad.steps.adapt import in_place
 from agentad.steps.page import show
 from agentad.steps.prepare import fetch_weights
 from agentad.steps.score import read_lines, score_all
@@ -28,6 +29,7 @@ from agentad.store.atomic import whole_folder
 from agentad.store.documents import read_json
 from agentad.store.runs import RunFolder, find_run, run_id, runs_root
 from agentad.tools import fitted as tool
+from agentad.tools.adapter import load as load_adapted
 from agentad.tools.cards import load_cards
 from agentad.tools.categories import remarks
 from agentad.tools.road import Progress, look, road, road_at, silent
@@ -219,8 +221,8 @@ def load(path: PathLike) -> LoadedDetector:
     if is_export(folder):
         return LoadedDetector(load_export(folder), folder, EXPORT_MANIFEST)
     if not os.path.lexists(folder / tool.MANIFEST):
-        folder = find_run(str(path)).path / "fit" / "detector"
-    return LoadedDetector(tool.load(folder), folder)
+        folder = in_place(find_run(str(path)))
+    return LoadedDetector(load_adapted(folder), folder)
 
 
 def export(

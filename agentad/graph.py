@@ -1,4 +1,4 @@
-"""The sentence as a graph: profile → plan → split → fit → score → evaluate → page.
+"""The sentence as a graph: profile → plan → split → fit → adapt → score → evaluate → page.
 
 LangGraph runs the steps and checkpoints after each in SQLite; every step also lives in a folder addressed by its
 content (`store.runs.RunFolder.step`). The checkpoint says where to go on, the folders say what is already done, so
@@ -37,6 +37,7 @@ _WORK: dict[str, Callable[[Session, Path], None]] = {
     "plan": steps.plan,
     "split": steps.split,
     "fit": steps.fit,
+    "adapt": steps.adapt,
     "score": steps.score,
     "evaluate": steps.evaluate,
     "page": steps.page,
@@ -105,5 +106,5 @@ def _inputs(session: Session, name: str, done: dict[str, str]) -> Any:
         return [done["profile"], session.request.model_dump(mode="json"), given, cards]
     if name == "split":
         return [done["profile"], session.plan.model_dump(mode="json")]
-    before = {"fit": "split", "score": "fit", "evaluate": "score", "page": "evaluate"}
+    before = {"fit": "split", "adapt": "fit", "score": "adapt", "evaluate": "score", "page": "evaluate"}
     return done[before[name]]

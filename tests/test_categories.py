@@ -13,6 +13,7 @@ import agentad
 from agentad.errors import DetectorRefused, InputError
 from agentad.flow import Step
 from agentad.tools import fitted as tool
+from agentad.tools.adapter import load
 from agentad.tools.categories import untold
 
 pytestmark = pytest.mark.usefixtures("no_weights")
@@ -90,12 +91,12 @@ def test_a_folder_of_categories_gets_one_model_told_of_them(report, parts, tmp_p
 
     with pytest.raises(InputError, match="it is one model for 2 categories, and is told by the folder which one"):
         agentad.export(report.detector, tmp_path / "export")
-    loaded = tool.load(Path(report.detector))
+    loaded = load(Path(report.detector))
     assert loaded.categories == ("across", "down")
     folder = tmp_path / "short"
     tool.save(replace(loaded, categories=("across",)), folder)
     with pytest.raises(DetectorRefused, match="1 names for the detector's categories"):
-        tool.load(folder)
+        load(folder)
 
 
 def test_a_category_with_one_image_to_learn_from_leaves_all_untold(parts):

@@ -26,7 +26,7 @@ from agentad.errors import Infeasible
 from agentad.flow import DataProfile, Request, Step
 from agentad.generators import generate_rows
 from agentad.generators.base import RowGenerator
-from agentad.planning.rules import choose
+from agentad.planning.choose import choose
 from agentad.planning.situation import Cards, Kind, Situation
 from agentad.steps.score import Scored
 from agentad.tools.cards import load_cards

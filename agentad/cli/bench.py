@@ -97,6 +97,45 @@ def bench_images(
     _show(found, shown, ("fit_s", "ms_per_image", "peak_mb"), as_json, ("memory-bank", "memory-bank-coreset"))
 
 
+@bench.command("gate")
+def bench_gate(
+    trials: Annotated[int, typer.Option(min=1, help="Simulated runs for each world and number of items.")] = 100,
+    anomalies: Annotated[str, typer.Option(help="How many real anomalies there are, such as 5,10.")] = "3,5,10,25",
+    normals: Annotated[str, typer.Option(help="How many normal items, such as 40,200.")] = "40",
+    metric: Annotated[str, typer.Option(help="auroc, ap, pixel_auroc, pixel_ap or aupro.")] = "auroc",
+    rounds: Annotated[int, typer.Option(min=1, help="Candidates that each run tries; they share the level.")] = 1,
+    worlds: Annotated[str, typer.Option(help="Which worlds, such as two-looks,sharper; all without it.")] = "",
+    seed: Annotated[int, typer.Option(min=0, help="Of the simulation.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Measure how often the gate adopts what is no better, and what is, in simulated worlds where that is known."""
+    from agentad import bench
+
+    found = bench.bench_gate(
+        trials=trials,
+        anomalies=_whole_numbers("anomalies", anomalies),
+        normals=_whole_numbers("normals", normals),
+        metric=metric,
+        rounds=rounds,
+        worlds=tuple(name for name in worlds.split(",") if name),
+        seed=seed,
+    )
+    if as_json:
+        output.document(found)
+        return
+    counts = list(dict.fromkeys((row["normals"], row["anomalies"]) for row in found["rows"]))
+    shares = {(row["world"], row["normals"], row["anomalies"]): row["adopted"] for row in found["rows"]}
+    output.table(
+        ("world", "truth", *(f"{m} of {m + n}" for n, m in counts)),
+        [
+            (entry["world"], entry["truth"], *(_number(shares[entry["world"], n, m], 3) for n, m in counts))
+            for entry in found["summary"]
+        ],
+    )
+    output.line(f"Share of {trials} runs in which a candidate was adopted, by how many of the items are anomalies.")
+    output.line(f"At most {found['rows'][0]['level']:.2f} of the useless ones should be.")
+
+
 def _whole_numbers(option: str, text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -28,11 +29,22 @@ class Scores:
     category: Ints | None = None
     """(n,) which category each item was judged as; None of detectors that were told of none."""
 
-    def take(self, index: Ints) -> Scores:
-        """The scores of the items at `index`."""
+    def take(self, index: NDArray[Any]) -> Scores:
+        """The scores of the items at `index` (integers or a mask)."""
         local, expected, doubt = (a if a is None else a[index] for a in (self.local, self.expected, self.doubt))
         category = None if self.category is None else self.category[index]
         return Scores(self.item[index], local, expected, doubt, category)
+
+
+def joined(parts: Sequence[Scores]) -> Scores:
+    """The scores of one or more parts, one after the other; of what only some have, nothing."""
+    names = ("local", "expected", "doubt", "category")
+    return Scores(np.concatenate([part.item for part in parts]), *(_joined(parts, name) for name in names))
+
+
+def _joined(parts: Sequence[Scores], name: str) -> NDArray[Any] | None:
+    arrays = [getattr(part, name) for part in parts]
+    return None if any(array is None for array in arrays) else np.concatenate(arrays)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats, Scores, State
+from agentad.detectors.base import joined as joined_scores
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,9 @@ class Judged:
     scores: Scores
     """By the unsupervised detector; held out where it learned from the items."""
     where: NDArray[np.floating[Any]] | None = None
-    """Images: (n, h, w) share of each patch that is anomalous, 0 to 1, all 0 for normal images. None for rows."""
+    """Images: (n, h, w) share of each patch that is anomalous, 0 to 1, all 0 for normal images. None for rows.
+
+    Heads may take it finer, as they say; `patch-head` learns from (n, 3 h, 3 w) better than from (n, h, w)."""
     group: NDArray[np.integer[Any]] | None = None
     """(n,) items of one group never judge each other; None: every item for itself."""
 
@@ -32,6 +36,16 @@ class Judged:
         where = None if self.where is None else self.where[index]
         group = None if self.group is None else self.group[index]
         return Judged(self.x[index], self.scores.take(index), where, group)
+
+
+def joined(parts: Sequence[Judged]) -> Judged:
+    """The items of one or more parts, one after the other; every item for itself."""
+    where = [part.where for part in parts if part.where is not None]
+    return Judged(
+        np.concatenate([part.x for part in parts]),
+        joined_scores([part.scores for part in parts]),
+        np.concatenate(where) if where else None,
+    )
 
 
 class Head(Protocol):

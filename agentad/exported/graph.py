@@ -27,6 +27,7 @@ from agentad.exported.detectors import Interpolation, graph_of_detector, searchi
 from agentad.exported.encoders import encoder_in_float32, graph_of_encoder
 from agentad.exported.resizing import spread, translations
 from agentad.modalities.image.maps import SMOOTHING
+from agentad.tools.adapter import Adapted
 from agentad.tools.fitted import FittedDetector
 
 OPSET = 18
@@ -115,6 +116,11 @@ def why_not(fitted: FittedDetector) -> str | None:
     if graph_of_encoder(fitted.encoder) is None:
         return f"the encoder {plan.encoder.tool} cannot: nothing in it says how it is written as a graph"
     name = plan.detector.tool
+    if isinstance(fitted.scorer, Adapted):
+        return (
+            f"the detector {name} has an adapter, {fitted.scorer.step.tool}, which cannot be written as a graph; "
+            "export a copy of the detector folder without its folder `adapter`"
+        )
     if fitted.categories:
         return (
             f"the detector {name} cannot: it is one model for {len(fitted.categories)} categories, and is told by the "

@@ -6,12 +6,14 @@ from agentad.flow.brief import Brief, Place, Shape
 from agentad.flow.card import Param, Requires, ToolCard
 from agentad.flow.constraint import Beyond, Constraint, Derived, Fixed, Limit, OneOf
 from agentad.flow.evidence import CategoryEvidence, ColumnEvidence, Evidence, RegionEvidence, ScoredItem
-from agentad.flow.plan import Plan, Step, Value
+from agentad.flow.loop import Loop
+from agentad.flow.plan import Plan
 from agentad.flow.profile import Column, ColumnKind, DataProfile, ImageFacts, Modality, Skipped, TableFacts
 from agentad.flow.report import Metrics, Report
 from agentad.flow.request import Request
 from agentad.flow.round import Decision, Mix, Portion, Round, Spot
-from agentad.flow.synthesis import Synthesis, SyntheticRow
+from agentad.flow.step import Step, Value
+from agentad.flow.synthesis import Synthesis, SyntheticImage, SyntheticRow
 from agentad.flow.threshold import Threshold
 from agentad.flow.verdict import Reliability, Verdict
 
@@ -31,6 +33,7 @@ __all__ = [
     "Fixed",
     "ImageFacts",
     "Limit",
+    "Loop",
     "Metrics",
     "Mix",
     "Modality",
@@ -52,6 +55,7 @@ __all__ = [
     "Spot",
     "Step",
     "Synthesis",
+    "SyntheticImage",
     "SyntheticRow",
     "TableFacts",
     "Threshold",

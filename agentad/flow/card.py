@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from agentad.flow.base import Noun
-from agentad.flow.plan import Step, Value
 from agentad.flow.profile import Modality
+from agentad.flow.step import Step, Value
 
 
 class Param(Noun):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from agentad.flow.base import Noun
-from agentad.flow.plan import Value
+from agentad.flow.step import Value
 
 
 class Limit(Noun):

@@ -7,24 +7,13 @@ from typing import Literal
 from pydantic import Field
 
 from agentad.flow.base import Noun
+from agentad.flow.loop import Loop
 from agentad.flow.profile import Modality
-
-Value = bool | int | float | str
-
-
-class Step(Noun):
-    """One tool and its settings."""
-
-    tool: str
-    """Name of a tool card."""
-    params: dict[str, Value] = {}
-    encoder: Step | None = None
-    """What a detector or baseline sees, where its card names an encoder of its own; None: what the plan's gives."""
-    why: str = ""
+from agentad.flow.step import Step
 
 
 class Plan(Noun):
-    """What will be done, in an order that never changes: encode, fit, calibrate, score, compare."""
+    """What will be done, in an order that never changes: encode, fit, calibrate, improve in rounds, score, compare."""
 
     version: Literal[1] = 1
     request: str
@@ -36,6 +25,8 @@ class Plan(Noun):
     detector: Step
     baselines: tuple[Step, ...] = ()
     """Cheap methods run beside the detector, so that it has to earn its place."""
+    loop: Loop | None = None
+    """What is learned from few labelled and invented anomalies on top of the detector; None: nothing."""
     target_far: float = Field(default=0.01, gt=0, lt=1)
     seed: int = Field(default=0, ge=0)
     assumptions: tuple[str, ...] = ()

@@ -76,6 +76,8 @@ class DataProfile(Noun):
     unlabelled: int
     given_normal: int = 0
     """Normal items that the layout gives to learn from; 0 where it does not say."""
+    given_anomalous: int = 0
+    """Anomalous items that the layout gives to learn from."""
     types: dict[str, int] = {}
     """Anomalous items per type."""
     groups: int

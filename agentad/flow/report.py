@@ -5,6 +5,7 @@ from __future__ import annotations
 from agentad.flow.base import Noun
 from agentad.flow.plan import Plan
 from agentad.flow.profile import DataProfile
+from agentad.flow.round import Round
 from agentad.flow.threshold import Threshold
 
 
@@ -54,7 +55,9 @@ class Report(Noun):
     flagged: int
     metrics: dict[str, Metrics] | None
     """By method: the detector and every baseline. None without labels."""
-    rounds: tuple[str, ...] = ()
+    rounds: tuple[Round, ...] = ()
+    stopped: str | None = None
+    """Why there were fewer rounds than planned."""
     report: str
     """Path of the HTML page."""
     seconds: float

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from agentad.flow.base import Noun
+from agentad.flow.brief import Brief
 from agentad.flow.constraint import Constraint
-from agentad.flow.plan import Value
+from agentad.flow.step import Value
+from agentad.flow.verdict import Verdict
 
 
 class SyntheticRow(Noun):
@@ -33,3 +35,23 @@ class Synthesis(Noun):
     rows: tuple[SyntheticRow, ...]
     dropped: int
     """Rows that were copies of real ones, or missed a condition, and were drawn again."""
+
+
+class SyntheticImage(Noun):
+    """The origin of one invented image: a line of `manifest.jsonl` beside `images/ID.png` and `masks/ID.png`."""
+
+    id: str
+    kind: str
+    """The type of anomaly, or the shape where it is like no type, or empty."""
+    anomaly: str | None
+    """Id of the real anomaly it was made from."""
+    normal: str
+    """Id of the normal image it stands on."""
+    brief: Brief
+    """What it was asked to be, as it was when the image was accepted."""
+    attempts: int
+    """How often it was made: 1 if the first was accepted."""
+    tool: str
+    """Name of the generator's card."""
+    seed: int
+    verdicts: tuple[Verdict, ...] = ()

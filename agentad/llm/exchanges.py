@@ -125,4 +125,6 @@ def _difference(recorded: Sequence[Message], now: Sequence[Message]) -> str | No
         other = next((pair for pair in words if pair[0] != pair[1]), None)
         if other:
             return f"the {old.role} message said {other[0]!r:.60} where it now says {other[1]!r:.60}"
+        if old.pictures != new.pictures:
+            return f"the {old.role} message showed other pictures"
     return None

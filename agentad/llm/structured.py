@@ -25,6 +25,8 @@ class Message(Noun):
 
     role: Literal["system", "human", "ai"]
     text: str
+    pictures: tuple[str, ...] = ()
+    """PNG files in base64, shown after the text."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class ModelChat:
 
         Whatever the model's library raises becomes `Reply.error`, without secrets; errors of ours pass through.
         """
-        turns = [(message.role, message.text) for message in messages]
+        turns = [(message.role, _content(message)) for message in messages]
         try:
             answer = within(self._deadline, lambda: self._answer(schema, turns))
         except AgentadError:
@@ -71,9 +73,17 @@ class ModelChat:
             return Reply(error=without_secrets(f"{type(error).__name__}: {error}".rstrip(": ")))
         return read(text_of(answer))
 
-    def _answer(self, schema: dict[str, Any], turns: Sequence[tuple[str, str]]) -> Any:
+    def _answer(self, schema: dict[str, Any], turns: Sequence[tuple[str, Any]]) -> Any:
         answer: Any = self._model.with_structured_output(schema, include_raw=True).invoke(turns)
         return answer["raw"]
+
+
+def _content(message: Message) -> Any:
+    """The text, or text and pictures in the form that every provider's LangChain package takes."""
+    if not message.pictures:
+        return message.text
+    urls = [f"data:image/png;base64,{picture}" for picture in message.pictures]
+    return [{"type": "text", "text": message.text}, *({"type": "image_url", "image_url": {"url": u}} for u in urls)]
 
 
 def text_of(message: Any) -> str:

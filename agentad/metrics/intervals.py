@@ -79,7 +79,7 @@ def bootstrap(
     for weights in _draws(groups, np.random.default_rng(seed)):
         counted = {} if pixels is None else _counted(pixels, weights, labels, kind, names)
         for name, own in chosen.items():
-            found = _ranked(scores[own], labels[own] == 1, weights[:, own])
+            found = ranked(scores[own], labels[own] == 1, weights[:, own])
             parts[name].append(found | (_pixel_metrics(counted[name], limit) if name in counted else {}))
     values = {name: {key: np.concatenate([p[key] for p in own]) for key in own[0]} for name, own in parts.items()}
     if pixels is not None:
@@ -101,7 +101,7 @@ def _draws(groups: Labels, rng: np.random.Generator) -> Iterator[Floats]:
         yield times[:, group].astype(np.float64)
 
 
-def _ranked(scores: Floats, anomalous: NDArray[np.bool_], weights: Floats) -> dict[str, Floats]:
+def ranked(scores: Floats, anomalous: NDArray[np.bool_], weights: Floats) -> dict[str, Floats]:
     """`auroc`, `ap` and `f1max` of items that count `weights` (draws, n) times, each (draws,); NaN without a class."""
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]

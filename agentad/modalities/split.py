@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -22,8 +22,10 @@ class Split:
     test: Ints
     """Labelled and not learned from: what metrics are computed on. Empty without labels."""
     scored: Ints
-    """What the run gives a score to. Where it overlaps `train`, scores are held-out ones."""
+    """What the run gives a score to. Where it overlaps `train` or `known`, scores are held-out ones."""
     notes: tuple[str, ...] = ()
+    known: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Real anomalies that are learned from, in neither of the first two. See `shots`."""
 
 
 def split_items(items: Items, training: Literal["normal", "contaminated"], seed: int) -> Split:

@@ -12,8 +12,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from agentad.errors import PlanRejected
-from agentad.flow import Noun, Plan, Step, Value
-from agentad.planning.rules import assumptions, baselines
+from agentad.flow import Loop, Noun, Plan, Step, Value
+from agentad.planning.choose import baselines
+from agentad.planning.invention import loop_of
+from agentad.planning.rules import assumptions
 from agentad.planning.situation import DEFAULT_FAR, Kind, Situation, Training
 
 _SENTENCE = 300
@@ -73,6 +75,7 @@ def planned(draft: Draft, situation: Situation, planner: str) -> Plan:
     target = _target_far(draft, situation)
     detector = _step(draft.detector)
     own = tuple(_sentence(text) for text in draft.assumptions[:3])
+    loop, about_loop = loop_of(situation, training)
     return Plan(
         request=situation.request.text,
         modality=situation.profile.modality,
@@ -80,11 +83,13 @@ def planned(draft: Draft, situation: Situation, planner: str) -> Plan:
         encoder=_step(draft.encoder),
         detector=detector,
         baselines=baselines(situation, training, detector),
+        loop=loop,
         target_far=target or DEFAULT_FAR,
         seed=situation.request.seed,
         assumptions=(
             *assumptions(situation, training, target, draft.normal_quote),
-            *_about_intent(draft, situation),
+            *about_loop,
+            *_about_intent(draft, situation, loop),
             *filter(None, own),
         ),
         planner=planner,
@@ -138,7 +143,7 @@ def _sentence(text: str) -> str:
     return " ".join(text.split())[:_SENTENCE]
 
 
-def _about_intent(draft: Draft, situation: Situation) -> list[str]:
-    if draft.intent == "detect" or situation.wishes.made_up:
+def _about_intent(draft: Draft, situation: Situation, loop: Loop | None) -> list[str]:
+    if draft.intent == "detect" or situation.wishes.made_up or (loop is not None and draft.intent == "generate"):
         return []
     return [f"The request reads as “{draft.intent}”: this version only detects, and so does the plan."]

@@ -17,9 +17,11 @@ from pydantic import Field
 
 from agentad import assets
 from agentad.errors import InputError, PlanRejected
-from agentad.flow import DataProfile, Modality, Noun, Plan, Request, Step, Value
+from agentad.flow import Constraint, DataProfile, Loop, Mix, Modality, Noun, Plan, Request, Step, Value
 from agentad.llm.closed import closed
-from agentad.planning.rules import assumptions, baselines, choose, training_of
+from agentad.planning.choose import baselines, choose
+from agentad.planning.invention import about_loop, loop_of
+from agentad.planning.rules import assumptions, training_of
 from agentad.planning.situation import DEFAULT_FAR, Available, Cards, Kind, Situation, Training
 from agentad.planning.validate import checked
 from agentad.store.documents import LARGEST_YAML, parse_yaml, read_text
@@ -31,6 +33,25 @@ class RecipeStep(Noun):
     tool: str | None = None
     params: dict[str, Value] = Field(default_factory=dict)
     why: str = ""
+
+
+class RecipeLoop(Noun):
+    """The loop of a plan with holes."""
+
+    head: RecipeStep | None = None
+    generator: RecipeStep | Literal[False] | None = None
+    """False: nothing is invented, only real anomalies are learned from."""
+    rounds: int | None = None
+    count: int | None = None
+    metric: Literal["auroc", "ap", "pixel_ap"] | None = None
+    shots: int | None = None
+    folds: int | None = None
+    level: float | None = None
+    verify: bool | None = None
+    mix: Mix | None = None
+    feedback: str | None = None
+    conditions: tuple[Constraint, ...] | None = None
+    seconds: float | None = None
 
 
 class Recipe(Noun):
@@ -46,6 +67,8 @@ class Recipe(Noun):
     encoder: RecipeStep | None = None
     detector: RecipeStep | None = None
     baselines: tuple[Step, ...] | None = None
+    loop: RecipeLoop | Literal[False] | None = None
+    """False: no rounds, whatever the words and the layout say."""
     target_far: float | None = Field(default=None, gt=0, lt=1)
     seed: int = Field(default=0, ge=0)
     assumptions: tuple[str, ...] | None = None
@@ -160,7 +183,8 @@ def _filled(recipe: Recipe, situation: Situation, name: str) -> Plan:
     encoder = _step("encoder", recipe.encoder, situation, training)
     detector = _step("detector", recipe.detector, situation, training)
     target = situation.wanted_far
-    said = assumptions(situation, training, target, situation.wishes.normal)
+    loop, about = _loop(recipe.loop, situation, training)
+    said = (*assumptions(situation, training, target, situation.wishes.normal), *about)
     return Plan(
         request=situation.request.text or recipe.about,
         modality=recipe.modality or situation.profile.modality,
@@ -168,11 +192,25 @@ def _filled(recipe: Recipe, situation: Situation, name: str) -> Plan:
         encoder=encoder,
         detector=detector,
         baselines=baselines(situation, training, detector) if recipe.baselines is None else recipe.baselines,
+        loop=loop,
         target_far=DEFAULT_FAR if target is None else target,
         seed=situation.request.seed,
         assumptions=said if recipe.assumptions is None else recipe.assumptions,
         planner=recipe.planner or f"recipe {name}",
     )
+
+
+def _loop(
+    given: RecipeLoop | Literal[False] | None, situation: Situation, training: Training
+) -> tuple[Loop | None, tuple[str, ...]]:
+    if given is False:
+        return None, ()
+    if given is None:
+        return loop_of(situation, training)
+    own = given.model_dump(exclude_none=True, exclude={"head", "generator"})
+    generator = None if given.generator is False else _step("generator", given.generator, situation, training)
+    loop = Loop(head=_step("head", given.head, situation, training), generator=generator, **own)
+    return loop, (about_loop(loop, situation),)
 
 
 def _step(kind: Kind, step: RecipeStep | None, situation: Situation, training: Training) -> Step:

@@ -16,7 +16,7 @@ Cards = Mapping[str, ToolCard]
 Available = Collection[str] | None
 """Names of the pretrained weights that are on this machine; None: all of them can be had."""
 Training = Literal["normal", "contaminated"]
-Kind = Literal["encoder", "detector", "generator"]
+Kind = Literal["encoder", "detector", "generator", "head"]
 
 DEFAULT_FAR = 0.01
 ENOUGH_NORMAL = 20
@@ -102,6 +102,12 @@ class Situation:
         table = self.profile.table
         return table is not None and any(column.kind in _MORE_THAN_NUMBERS for column in table.columns)
 
+    @property
+    def shown_anomalies(self) -> int:
+        """Labelled anomalies that can be learned from: images only with masks."""
+        image = self.profile.image
+        return self.profile.anomalous if image is None else min(self.profile.anomalous, image.masks)
+
     def learnable(self, training: Training) -> int:
         """How many items there are to learn from."""
         if training == "contaminated":
@@ -163,8 +169,8 @@ class Situation:
         there = self.shots(training) if self.few(training) else self.learnable(training)
         if there < needs.items:
             return f"{card.name} needs at least {needs.items} {self.items} to learn from, and there {_are(there)}"
-        if self.profile.anomalous < needs.anomalies:
-            there = self.profile.anomalous
+        if self.shown_anomalies < needs.anomalies:
+            there = self.shown_anomalies
             return f"{card.name} needs labelled anomalies (at least {needs.anomalies}), and there {_are(there)}"
         if not self.has_weights(card):
             missing = " and ".join(self.missing_weights(card))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from agentad.errors import PlanRejected
-from agentad.flow import DataProfile, Plan, Request, Step, ToolCard
+from agentad.flow import DataProfile, Loop, Plan, Request, Step, ToolCard
+from agentad.planning.invention import impossible
 from agentad.planning.situation import Available, Cards, Kind, Situation, Training
 from agentad.tools.cards import check_params
 
@@ -30,7 +31,20 @@ def checked(plan: Plan, situation: Situation) -> Plan:
     methods = [_checked(step, "detector", plan.training, situation) for step in (plan.detector, *plan.baselines)]
     _check_distinct(methods)
     _check_alike(methods, situation)
-    return plan.model_copy(update={"encoder": encoder, "detector": methods[0], "baselines": tuple(methods[1:])})
+    parts = {"encoder": encoder, "detector": methods[0], "baselines": tuple(methods[1:])}
+    return plan.model_copy(update=parts | {"loop": plan.loop and _checked_loop(plan.loop, plan.training, situation)})
+
+
+def _checked_loop(loop: Loop, training: Training, situation: Situation) -> Loop:
+    reason = impossible(situation, training)
+    if reason is not None:
+        raise PlanRejected(f"rounds cannot be run here: {reason}")
+    generator = loop.generator and _checked(loop.generator, "generator", training, situation)
+    if generator is None and not situation.shown_anomalies:
+        raise PlanRejected(
+            f"without a generator there is nothing to learn from: no anomalous {situation.items} are known"
+        )
+    return loop.model_copy(update={"head": _checked(loop.head, "head", training, situation), "generator": generator})
 
 
 def _check_distinct(methods: list[Step]) -> None:

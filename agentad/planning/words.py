@@ -4,7 +4,7 @@
 false-alarm rate       `0.5 % false alarms`, `false-alarm rate below 2 percent`, `one false alarm in 200`
 tools not to use       `without the memory bank`, `don't use dinov2-small or patch filters`, `no diffusion`
 all data is normal     `these are all good`, `all of the parts are normal`, `normals only`, `contains no defects`
-made-up anomalies      `generate`, `synthetic`, `augment`
+made-up anomalies      `generate`, `synthetic`, `augment`, `invent`, `few-shot`, `learn from these few defects`
 little or much time    `it has to be fast`, `in real time`, `at most 50 ms an image`; `accurate`, `take your time`
 =====================  ==========================================================================================
 
@@ -56,7 +56,10 @@ _DOUBT = re.compile(
     r"|\b(?:some|several|many|half|rest|first|last)\b|\b(?:that|which|who)\s+(?:are|is|were|has|have|holds?|contains?)\b"
     r"|(?:\bnot|n't)\s+(?:all|every|sure|know|think|believe)\b|\?"
 )
-_MADE_UP = re.compile(r"\b(?:generat(?:e|ing)|synthesi[sz]e|synthetic|augment(?:ation)?)\b")
+_MADE_UP = re.compile(
+    r"\b(?:generat(?:e|ing)|synthesi[sz]e|synthetic|augment(?:ation)?|invent(?:ing|ed)?|few[-\s]shot"
+    rf"|(?:learn|train|adapt)\w*\s+(?:from|on|with|to)\s+(?:the|these|those|my|our|a)\s+(?:few\s+)?(?:\w+\s+)?{_BAD})"
+)
 
 _FAST = re.compile(
     r"\b(?:(?:fast|quick|quickly)(?=\s*(?:[.,;:!?)]|$)|\s+(?:and|but|please|enough|as\s+possible|model|detector|detection"
@@ -96,7 +99,7 @@ class Wishes:
     normal: str | None = None
     """Where they say that all the data is normal."""
     made_up: str | None = None
-    """Where they ask for generated anomalies."""
+    """Where they ask for invented anomalies, or to learn from the few there are."""
     pace: Literal["fast", "accurate"] | None = None
     """None, too, where they want both."""
     ms_per_image: float | None = None
@@ -112,12 +115,12 @@ def read_wishes(text: str, cards: Mapping[str, ToolCard]) -> Wishes:
         InputError: a false-alarm rate that no detector can have, or several different ones.
     """
     words = " ".join(text.lower().replace("’", "'").replace("'re ", " are ").split())
-    made_up = _MADE_UP.search(words)
+    made_up = _meant_so(_MADE_UP, words)
     return Wishes(
         _target_far(words),
         _excluded(words, cards),
         _all_normal(words),
-        made_up[0] if made_up else None,
+        made_up,
         *_time(words),
     )
 

@@ -13,7 +13,7 @@ from agentad.metrics.evaluate import evaluate as measure
 from agentad.steps.score import read_scores
 from agentad.steps.session import Session
 from agentad.store.atomic import write_json
-from agentad.tools.fitted import read_threshold
+from agentad.tools.adapter import read_threshold
 from agentad.tools.road import Indices, road
 
 TOLD = ("auroc", "ap", "f1max", "pixel_auroc", "pixel_ap", "aupro", "false_alarm_rate", "recall")
@@ -33,8 +33,7 @@ def evaluate(session: Session, folder: Path) -> None:
 def _metrics(session: Session, method: str) -> Metrics:
     data, split = session.data, session.split
     item, local = read_scores(session, method)
-    own = session.folder("fit") / ("detector" if method == session.plan.detector.tool else f"baselines/{method}")
-    threshold = read_threshold(own).value
+    threshold = read_threshold(session.beside().get(method, session.detector)).value
 
     def measured(index: Indices) -> Metrics:
         at = np.searchsorted(split.scored, index)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agentad.detectors.base import Scores
 from agentad.flow import Step
 from agentad.steps.session import Session
-from agentad.store.arrays import load_state, save_state
 from agentad.tools import fitted as tool
 from agentad.tools.road import Indices, road
+from agentad.tools.scored import load_scores, save_scores
 
 
 def fit(session: Session, folder: Path) -> None:
-    """`detector/`, `baselines/NAME/`, and in `held_out/NAME/` the scores of the training items the run has to score."""
+    """`detector/`, `baselines/NAME/`, and in `held_out/NAME/` held-out scores of training items.
+
+    Of those the run has to score; of the detector all, where rounds are to come.
+    """
     plan, split = session.plan, session.split
     chosen = [plan.detector, *plan.baselines]
     seen: Step | None = None
@@ -37,25 +38,13 @@ def fit(session: Session, folder: Path) -> None:
             shared = seen == tool.seen_by(plan.detector, plan)
             beside = folder / "detector" if shared else None
             tool.save(made, folder / "baselines" / step.tool, beside=beside)
-        wanted = np.isin(sample, split.scored)
-        _save_held_out(folder / "held_out" / step.tool, made.scorer.held_out, sample, wanted)
+        wanted = np.isin(sample, split.scored) | (plan.loop is not None and step is plan.detector)
+        save_scores(folder / "held_out" / step.tool, sample[wanted], made.scorer.held_out.take(wanted))
     session.progress("fitting", len(chosen), len(chosen))
 
 
-def _save_held_out(folder: Path, scores: Scores, sample: Indices, wanted: NDArray[np.bool_]) -> None:
-    parts: dict[str, NDArray[Any] | None] = {
-        "item": scores.item,
-        "local": scores.local,
-        "expected": scores.expected,
-        "doubt": scores.doubt,
-    }
-    parts["category"] = scores.category
-    arrays = {name: array[wanted] for name, array in parts.items() if array is not None}
-    save_state(folder, {"index": sample[wanted], **arrays}, {})
-
-
 def held_out(session: Session, method: str) -> tuple[Indices, Scores]:
-    """Positions and held-out scores of the training items that the run has to score."""
-    arrays, _ = load_state(session.folder("fit") / "held_out" / method)
-    parts = (arrays.get(name) for name in ("local", "expected", "doubt", "category"))
-    return arrays["index"], Scores(arrays["item"], *parts)
+    """Positions and held-out scores, by the detector or a baseline, of the training items that the run has to score."""
+    index, scores = load_scores(session.folder("fit") / "held_out" / method)
+    wanted = np.isin(index, session.split.scored)
+    return index[wanted], scores.take(wanted)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agentad.flow import Metrics, Report, ScoredItem
+from agentad.flow import Metrics, Report, Round, ScoredItem
 from agentad.report.exhibits import Exhibits
 from agentad.report.page import render
 from agentad.report.pick import pick
@@ -54,15 +54,17 @@ def _report(session: Session) -> Report:
         dir=str(session.run.path),
         plan=plan,
         profile=session.profile,
-        detector=str(session.folder("fit") / "detector"),
+        detector=str(session.detector),
         threshold=session.fitted.threshold,
         items=len(split.scored),
         flagged=int(session.fitted.calibration.flags(item).sum()),
         metrics=metrics and {name: Metrics.model_validate(found) for name, found in metrics.items()},
         report=str(session.run.path / "report.html"),
-        seconds=round(sum(spent["seconds"] for spent in timings.values()), 1),
+        rounds=_rounds(session),
+        stopped=session.run.read("adapt/rounds.json")["stopped"],
+        seconds=round(sum(spent["seconds"] for name, spent in timings.items() if not _within(name)), 1),
         peak_mb=round(peak_mb(), 1),
-        timings={name: spent["cpu_seconds"] for name, spent in timings.items()},
+        timings={name: spent["cpu_seconds"] for name, spent in timings.items() if not _within(name)},
         versions={"python": sys.version.split()[0], **library_versions()},
         reproduce=_command(session),
         notes=(
@@ -71,6 +73,20 @@ def _report(session: Session) -> Report:
             *untold(session.fitted.scorer, session.data.items),
             *getattr(session.fitted.scorer, "notes", ()),
         ),
+    )
+
+
+def _within(step: str) -> bool:
+    """Whether a step is a part of `adapt`, whose time holds its own."""
+    return step.startswith("round-")
+
+
+def _rounds(session: Session) -> tuple[Round, ...]:
+    timings = session.run.timings()
+    found = [Round.model_validate(one) for one in session.run.read("adapt/rounds.json")["rounds"]]
+    return tuple(
+        one.model_copy(update={"cpu_seconds": timings.get(f"round-{one.number}", {}).get("cpu_seconds", 0.0)})
+        for one in found
     )
 
 

@@ -12,6 +12,7 @@ from agentad.backbones.catalog import find
 from agentad.backbones.fetch import installed, pull
 from agentad.errors import Infeasible, InputError, PlanRejected, WeightsMissing
 from agentad.flow import Plan
+from agentad.modalities.shots import set_apart
 from agentad.modalities.shown import shown
 from agentad.modalities.split import split_items
 from agentad.planning import make_plan
@@ -21,7 +22,7 @@ from agentad.steps.session import Session
 from agentad.store.arrays import save_state
 from agentad.store.atomic import write_json, write_text
 from agentad.tools.cards import load_cards
-from agentad.tools.road import Progress, silent
+from agentad.tools.road import Progress, road, silent
 
 OFFLINE = "AGENTAD_OFFLINE"
 
@@ -73,6 +74,10 @@ def split(session: Session, folder: Path) -> None:
     """Indices of what is learned from, judged and scored, and each item's id, label and group."""
     items = session.data.items
     drawn = split_items(items, session.plan.training, session.plan.seed)
+    loop = session.plan.loop
+    if loop is not None:
+        learnable = road(session.plan.modality).learnable(session.data)
+        drawn = set_apart(drawn, items, shots=loop.shots, seed=session.plan.seed, learnable=learnable)
     different = np.count_nonzero(np.bincount(items.group[drawn.train]))
     fewest = _fewest(session.plan)
     if different < fewest:
@@ -85,6 +90,7 @@ def split(session: Session, folder: Path) -> None:
         "train": drawn.train,
         "test": drawn.test,
         "scored": drawn.scored,
+        "known": drawn.known,
         "group": items.group,
         "label": items.label,
     }

@@ -18,10 +18,12 @@ from agentad.errors import AgentadError
 from agentad.flow import Evidence, ScoredItem
 from agentad.modalities.items import Items
 from agentad.steps.fit import held_out
-from agentad.steps.session import Session
+from agentad.steps.session import UNSUPERVISED, Session
 from agentad.store.arrays import load_state, save_state
-from agentad.tools.fitted import FittedDetector, load
+from agentad.tools.adapter import load
+from agentad.tools.fitted import FittedDetector
 from agentad.tools.road import Batch, Indices, Progress, silent
+from agentad.tools.scored import load_scores
 
 WORST_EXPLAINED = 50
 """The highest scores of each batch are explained even if nothing is flagged."""
@@ -64,13 +66,14 @@ class Scored:
 def score(session: Session, folder: Path) -> None:
     """`scores.jsonl`, maps, and the raw scores of every method."""
     fitted, split = session.fitted, session.split
-    baselines = {step.tool: load(session.folder("fit") / "baselines" / step.tool) for step in session.plan.baselines}
+    baselines = {name: load(folder) for name, folder in session.beside().items()}
     results = {name: Scored.empty(split.scored) for name in session.methods}
     main = results[session.plan.detector.tool]
-    known, scores = held_out(session, session.plan.detector.tool)
+    known, scores = _not_learned(session)
     _explain_held_out(fitted, session.data, known, scores, main, folder)
     for name in baselines:
-        results[name].put(*held_out(session, name))
+        own = session.plan.detector.tool if name == UNSUPERVISED else name
+        results[name].put(*held_out(session, own))
     judged = np.zeros(len(session.data.items), dtype=bool)
     judged[split.test] = True
     fresh = np.setdiff1d(split.scored, known, assume_unique=True)
@@ -80,6 +83,15 @@ def score(session: Session, folder: Path) -> None:
         _save(folder / "methods" / name, result)
     included = np.isin(split.scored, known)
     write_lines(folder / "scores.jsonl", fitted, session.data.items, main, included)
+
+
+def _not_learned(session: Session) -> tuple[Indices, Scores]:
+    """Positions and scores of the items that the detector learned from, by parts of it that did not."""
+    if not session.adapted:
+        return held_out(session, session.plan.detector.tool)
+    index, scores = load_scores(session.folder("adapt") / "held_out")
+    wanted = np.isin(index, session.split.scored)
+    return index[wanted], scores.take(wanted)
 
 
 def score_all(fitted: FittedDetector, data: Any, folder: Path, progress: Progress = silent) -> Scored:

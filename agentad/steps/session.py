@@ -13,8 +13,12 @@ from agentad.modalities.split import Split
 from agentad.planning.recipes import load_plan
 from agentad.store.arrays import load_state
 from agentad.store.runs import RunFolder
-from agentad.tools.fitted import FittedDetector, load
+from agentad.tools.adapter import load
+from agentad.tools.fitted import FittedDetector
 from agentad.tools.road import Progress, look, silent
+
+UNSUPERVISED = "unsupervised"
+"""The detector as it was before it learned from anomalies."""
 
 
 @dataclass
@@ -53,14 +57,30 @@ class Session:
     def split(self) -> Split:
         """What the split step drew."""
         arrays, settings = load_state(self.folder("split"))
-        return Split(arrays["train"], arrays["test"], arrays["scored"], tuple(settings["notes"]))
+        parts = {name: arrays[name] for name in ("train", "test", "scored", "known")}
+        return Split(**parts, notes=tuple(settings["notes"]))
 
     @cached_property
     def fitted(self) -> FittedDetector:
-        """What the fit step made."""
-        return load(self.folder("fit") / "detector")
+        """The detector in place: what the fit step made, with the adapter of an adopted round."""
+        return load(self.detector)
+
+    @property
+    def adapted(self) -> bool:
+        """Whether a round was adopted."""
+        return (self.folder("adapt") / "detector").is_dir()
+
+    @property
+    def detector(self) -> Path:
+        """Folder of the detector in place, once all rounds are done."""
+        return self.folder("adapt" if self.adapted else "fit") / "detector"
+
+    def beside(self) -> dict[str, Path]:
+        """What the detector is compared with, by name, and where it is: itself before the rounds, and its baselines."""
+        before = {UNSUPERVISED: self.folder("fit") / "detector"} if self.adapted else {}
+        return before | {step.tool: self.folder("fit") / "baselines" / step.tool for step in self.plan.baselines}
 
     @property
     def methods(self) -> list[str]:
-        """The detector's name, then its baselines'."""
-        return [self.plan.detector.tool, *(step.tool for step in self.plan.baselines)]
+        """The detector's name, then what it is compared with."""
+        return [self.plan.detector.tool, *self.beside()]

@@ -125,6 +125,11 @@ class RunFolder:
         done = self._done(name)
         return done is not None and done.key == key
 
+    def key(self, name: str) -> str | None:
+        """The address of the step `name`; None unless it is done."""
+        done = self._done(name)
+        return None if done is None else done.key
+
     def _done(self, name: str) -> Finished | None:
         """What the step says of itself; None where it says nothing, or a file of it is gone or cut off."""
         try:

@@ -7,6 +7,7 @@
         encoder/         what turns a row or an image into numbers, weights included
         scorer/          the fitted scoring rule
         calibration/     held-out scores that p-values are read from: of items, and of images the highest local score
+        adapter/         what was learned from few anomalies, if anything; see `adapter`
 
 Only safetensors and JSON; loading executes nothing from the folder.
 """
@@ -41,6 +42,8 @@ from agentad.tools.road import Batch, Indices, Progress, Road, road, silent
 FORMAT = 1
 LOCAL_QUANTILE = 0.995
 MANIFEST = "detector.json"
+ADAPTER = "adapter"
+"""The folder within a detector's in which its adapter is."""
 _DAMAGE = (
     LookupError,
     TypeError,
@@ -64,11 +67,11 @@ class FittedDetector:
     calibration: Calibration
     local_level: float
     """Local scores above it stand out: the `LOCAL_QUANTILE` of the held-out ones; the largest float32 without any."""
+    peaks: NDArray[np.floating[Any]] | None
+    """(n,) ascending: the highest local score of each item it was fitted on, held out, at most `FIT_ITEMS` numbers.
+    None where items have no maps, and in detectors saved before regions had p-values."""
     train_ids: tuple[str, ...]
     """Ids of the items it was fitted on, in order, so that a nearest normal can be named."""
-    peaks: NDArray[np.floating[Any]] | None = None
-    """(n,) ascending: the highest local score of each of these items, held out, at most `FIT_ITEMS` numbers. None where
-    items have no maps, and in detectors saved before regions had p-values."""
     categories: tuple[str, ...] = ()
     """Names of the categories that `scorer` was told of, in its order; none where there was only one."""
 
@@ -199,14 +202,18 @@ def fit(
     normal: Scores | None = getattr(scorer, "held_out_normal", None)
     held_out = scorer.held_out if normal is None else normal
     known = plan.training == "normal" or normal is not None
-    calibration = Calibration(held_out.item, plan.target_far, known_normal=known)
+    own = plan.model_copy(update={"detector": step, "encoder": seen_by(step, plan)})
+    ids = tuple(str(name) for name in items.id)
+    return FittedDetector(own, encoder, scorer, *calibrated(own, held_out, known_normal=known), ids, names)
+
+
+def calibrated(plan: Plan, held_out: Scores, *, known_normal: bool) -> tuple[Calibration, float, Floats | None]:
+    """`FittedDetector`'s `calibration`, `local_level` and `peaks` by the held-out scores of normal items."""
+    calibration = Calibration(held_out.item, plan.target_far, known_normal=known_normal)
     local = held_out.local
     level = float(np.quantile(local, LOCAL_QUANTILE)) if local is not None else float(np.finfo(np.float32).max)
     peaks = None if local is None else road(plan.modality).peaks(local)
-    own = plan.model_copy(update={"detector": step, "encoder": seen_by(step, plan)})
-    ids = tuple(str(name) for name in items.id)
-    peaks = None if peaks is None else np.sort(peaks)
-    return FittedDetector(own, encoder, scorer, calibration, level, ids, peaks, names)
+    return calibration, level, None if peaks is None else np.sort(peaks)
 
 
 def save(fitted: FittedDetector, folder: Path, *, beside: Path | None = None) -> None:
@@ -257,8 +264,8 @@ def write_manifest(fitted: FittedDetector, folder: Path, name: str = MANIFEST, *
     write_json(folder / name, more | document)
 
 
-def load(folder: Path) -> FittedDetector:
-    """The detector in `folder`.
+def load_base(folder: Path) -> FittedDetector:
+    """The detector in `folder` without its adapter.
 
     Raises:
         DetectorRefused: not a detector, damaged, or made by a version this one does not understand.
@@ -272,7 +279,7 @@ def load(folder: Path) -> FittedDetector:
         encoder = paired(road(plan.modality).load_encoder(encoder_type, folder / "encoder"), plan, cards)
         scorer = scorer_type.restore(State(*load_state(folder / "scorer")))
         fitted = with_calibration(plan, encoder, scorer, folder)
-        _try_out(scorer, road(plan.modality).blank(encoder))
+        try_out(scorer, road(plan.modality).blank(encoder))
     return fitted
 
 
@@ -300,7 +307,7 @@ def with_calibration(plan: Plan, encoder: Any, scorer: Detector, folder: Path) -
     names = tuple(map(str, settings.get("categories", ())))
     if len(names) != getattr(scorer, "categories", 0):
         raise ValueError(f"{len(names)} names for the detector's categories")
-    return FittedDetector(plan, encoder, scorer, calibration, level, ids, peaks, names)
+    return FittedDetector(plan, encoder, scorer, calibration, level, peaks, ids, names)
 
 
 def _sample(scores: NDArray[Any]) -> NDArray[np.float64]:
@@ -309,7 +316,7 @@ def _sample(scores: NDArray[Any]) -> NDArray[np.float64]:
     return scores.astype(np.float64)
 
 
-def _try_out(scorer: Detector, x: Floats) -> None:
+def try_out(scorer: Detector, x: Floats) -> None:
     """Score one encoded item, so that arrays of shapes that do not fit are found before they are used."""
     found = scorer.score(x)
     if found.item.shape != (1,) or not (_fits(found.local, x) and _fits(found.doubt, x)):
@@ -317,14 +324,15 @@ def _try_out(scorer: Detector, x: Floats) -> None:
 
 
 def _fits(local: Floats | None, x: Floats) -> bool:
-    """Maps have one score a patch, which may be several of the encoder's cells; rows have one a column."""
+    """Maps have one score a patch, which may be several of the encoder's cells or part of one; rows one a column."""
     if local is None or local.shape in (x.shape, x.shape[:-1]):
         return True
-    return local.ndim == 3 == x.ndim - 1 and all(n and m % n == 0 for n, m in zip(local.shape, x.shape, strict=False))
+    sides = zip(local.shape, x.shape, strict=False)
+    return local.ndim == 3 == x.ndim - 1 and all(n and (m % n == 0 or n % m == 0) for n, m in sides)
 
 
 def read_threshold(folder: Path) -> Threshold:
-    """The threshold of the detector in `folder`, without loading the detector."""
+    """The threshold of the detector in `folder` without its adapter, which is not loaded."""
     return Threshold.model_validate(read_json(folder / MANIFEST)["threshold"])
 
 
@@ -361,7 +369,9 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> dict[str, Any]:
 def _files(folder: Path, manifest: str) -> dict[str, Path]:
     """Every file but the manifest, by its name below the folder. Links are none: what they lead to is not ours."""
     files = sorted(path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
-    return {path.relative_to(folder).as_posix(): path for path in files if path != folder / manifest}
+    adapter = folder / ADAPTER  # has a manifest of its own, and may be taken away
+    own = [path for path in files if path != folder / manifest and adapter not in path.parents]
+    return {path.relative_to(folder).as_posix(): path for path in own}
 
 
 def _sha256(path: Path) -> str:

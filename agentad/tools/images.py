@@ -100,6 +100,15 @@ def defects(data: ImageData, index: Indices, grid: tuple[int, int]) -> NDArray[n
     return found
 
 
+def learnable(data: ImageData) -> NDArray[np.bool_]:
+    """(n,) anomalous images of which the mask is known and marks something."""
+    found = np.zeros(len(data.items), np.bool_)
+    for i in np.flatnonzero(data.items.label == 1).tolist():
+        mask = data.mask(i)
+        found[i] = mask is not None and bool(mask.any())
+    return found
+
+
 def copies(encoder: PatchEncoder, data: ImageData, index: Indices, how: str) -> Floats | None:
     """(n, k, rows, columns, channels): the k copies of each image at `index` that `augmented` makes; None if k is 0.
 

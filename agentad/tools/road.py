@@ -87,6 +87,10 @@ class Road(Protocol):
         """(n, h, w) bool: where the items at `index` are known to be anomalous, in cells; None: nowhere."""
         ...
 
+    def learnable(self, data: Any) -> NDArray[np.bool_]:
+        """(n,) which items, if anomalous, can be learned from: images only with a mask of what is wrong with them."""
+        ...
+
     def copies(self, encoder: Any, data: Any, index: Indices, how: str) -> Floats | None:
         """(n, k, h, w, c): altered copies of the items at `index`, encoded; None: this modality makes none."""
         ...

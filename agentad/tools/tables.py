@@ -76,6 +76,11 @@ def defects(data: TableData, index: Indices, grid: tuple[int, ...]) -> NDArray[n
     return None
 
 
+def learnable(data: TableData) -> NDArray[np.bool_]:
+    """All rows."""
+    return np.ones(len(data.items), np.bool_)
+
+
 def copies(encoder: TableEncoder, data: TableData, index: Indices, how: str) -> Floats | None:
     """An altered row is another row."""
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,12 @@ from agentad.detectors.judged import Judged
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
+Good = Literal["real", "made"]
+"""Where good items come from: real anomalies, or obvious manipulations of normals."""
+Fault = Literal["invisible", "misplaced", "mismatched", "loose", "outside", "garbage", "mistyped"]
+"""What can be wrong with an item: nothing was changed; the mask is elsewhere, on a real anomaly or on one whose base is
+known; it is far too large; it lies off the object; the item is like nothing real; it claims another type. `known` makes
+samples of each."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +53,20 @@ class Candidates:
 
 
 class Verifier(Protocol):
-    """Measures how good invented anomalies are. Constructor parameters are keyword-only."""
+    """Measures how good invented anomalies are. Constructor parameters are keyword-only.
+
+    One that has `reasons` says after `measure`, for each of its items, why, or nothing.
+    """
 
     name: str
     checks: str
     """What it asks, as a clause: `whether anything can be seen`."""
+    catches: tuple[Fault, ...]
+    """The faults it is meant to catch, and is tried on."""
+    good: tuple[Good, ...]
+    """The known good items that it is tried on; made ones beside real ones only where real ones are few."""
+    costly: bool
+    """It is tried on few samples, and asked only about items that all others let pass."""
 
     def fit(self, normal: Candidates, real: Candidates, *, seed: int = 0) -> Self:
         """Learn from normal items (their masks are empty) and real anomalies, perhaps none."""

@@ -81,6 +81,10 @@ def test_a_replay_gives_the_recorded_replies(tmp_path: Path):
             (Message(role="system", text="Be"), ASKED[1]),
             "the system message said 'brief.' where it now says ''",
         ),
+        (
+            (ASKED[0], Message(role="human", text=ASKED[1].text, pictures=("QUJD",))),
+            "the human message showed other pictures",
+        ),
     ],
 )
 def test_other_messages_are_refused(tmp_path: Path, messages, difference: str):

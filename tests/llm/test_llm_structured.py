@@ -69,3 +69,15 @@ def test_secrets_are_starred_out(monkeypatch):
     monkeypatch.setenv("DB_PASSWORD", "short")
     monkeypatch.setenv("HARMLESS", "0123456789")
     assert without_secrets("sk-0123456789 short 0123456789") == "*** short 0123456789"
+
+
+def test_pictures_follow_the_text():
+    model = ScriptedChat(replies=["1"])
+    shown = Message(role="human", text="What is it?", pictures=("QUJD", "REVG"))
+    ModelChat(model, "scripted").ask(SCHEMA, [MESSAGES[0], shown])
+    assert model.heard[0][0].content == "Be brief."
+    assert model.heard[0][1].content == [
+        {"type": "text", "text": "What is it?"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,QUJD"}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,REVG"}},
+    ]

@@ -2,7 +2,8 @@ import pytest
 
 from agentad.errors import Infeasible, InputError
 from agentad.flow import Column, Plan, Step
-from agentad.planning.rules import RulePlanner, choose
+from agentad.planning.choose import choose
+from agentad.planning.rules import RulePlanner
 from agentad.planning.situation import Situation
 from agentad.tools.cards import check_params
 
@@ -136,9 +137,22 @@ def test_an_option_wins_over_words(cards, asked, table):
     assert (plan.target_far, plan.seed) == (0.02, 3)
 
 
-def test_generation_is_not_promised(cards, asked, table):
+def test_rounds_are_not_promised_where_nothing_is_known_to_be_normal(cards, asked, table):
     plan = RulePlanner().plan(asked("generate fake fraud"), table(unlabelled=500), cards)
-    assert "You mention “generate”: this version makes no anomalies, so the plan only detects." in plan.assumptions
+    assert plan.loop is None
+    assert (
+        "You mention “generate”, so rounds were wanted, but without items known to be normal nothing can be invented "
+        "and no head can be taught: the plan only detects."
+    ) in plan.assumptions
+
+
+def test_rounds_are_planned_where_the_words_ask_for_them(cards, asked, table):
+    plan = RulePlanner().plan(asked("generate fake fraud"), table(normal=500, anomalous=5), cards)
+    assert plan.loop is not None and plan.loop.generator is not None
+    assert (plan.loop.head.tool, plan.loop.generator.tool) == ("few-label-head", "transplanted-rows")
+    assert plan.assumptions[-1].startswith("You mention “generate”. Real anomalies are learned from, and more are")
+    assert RulePlanner().plan(asked("find fraud"), table(normal=500, anomalous=5), cards).loop is None
+    assert RulePlanner().plan(asked("find fraud, don't generate any"), table(normal=500), cards).loop is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from PIL import Image
 import agentad
 from agentad.flow import Step
 from agentad.modalities.image import open_images
-from agentad.tools.fitted import load
+from agentad.tools.adapter import load
 
 pytestmark = pytest.mark.usefixtures("no_weights")
 

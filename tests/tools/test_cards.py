@@ -42,6 +42,7 @@ NAMES = [
     "memory-bank",
     "neighbour-rows",
     "patch-filters",
+    "patch-head",
     "pixel-blocks",
     "pixels",
     "pyod",

@@ -12,6 +12,7 @@ from agentad.modalities.image.maps import peaks
 from agentad.store.arrays import load_state, save_state
 from agentad.tools import fitted as tool
 from agentad.tools import images
+from agentad.tools.adapter import load
 from agentad.tools.road import Batch
 
 
@@ -64,12 +65,12 @@ def test_the_p_value_counts_the_images_whose_highest_score_is_as_high(road):
 def test_p_values_survive_the_folder_and_are_left_out_without_what_they_need(road, tmp_path):
     fitted, data, batch = road
     tool.save(fitted, tmp_path / "detector")
-    again = tool.load(tmp_path / "detector")
+    again = load(tmp_path / "detector")
     assert np.array_equal(again.peaks, fitted.peaks)
     arrays, settings = load_state(tmp_path / "detector" / "calibration")
     save_state(tmp_path / "detector" / "calibration", {"scores": arrays["scores"]}, settings)
     tool.write_manifest(fitted, tmp_path / "detector")
-    old = tool.load(tmp_path / "detector")
+    old = load(tmp_path / "detector")
     assert old.peaks is None
     found = images.evidence(old, data, batch, old.scorer.score(batch.x))
     assert {region.p_value for said in found for region in said} == {None}
@@ -99,7 +100,7 @@ def test_a_detector_whose_doubt_does_not_fit_is_refused(road, tmp_path, monkeypa
     score = MemoryBank.score
     monkeypatch.setattr(MemoryBank, "score", lambda self, x: replace(score(self, x), doubt=np.zeros((1, 2))))
     with pytest.raises(tool.DetectorRefused, match="does not fit its encoder"):
-        tool.load(tmp_path / "detector")
+        load(tmp_path / "detector")
 
 
 def test_an_empty_batch_of_maps_has_no_regions(road):

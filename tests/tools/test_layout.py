@@ -52,7 +52,7 @@ def test_the_road_tells_the_layout_to_a_detector_that_uses_it(orders, tmp_path):
     assert detector.scorer.state().arrays["category"].tolist() == detector.encoder.layout.category.tolist()
     fitted.save(detector, tmp_path / "saved")
     scores = scored(detector, orders[0])[1].item
-    np.testing.assert_array_equal(scored(fitted.load(tmp_path / "saved"), orders[0])[1].item, scores)
+    np.testing.assert_array_equal(scored(fitted.load_base(tmp_path / "saved"), orders[0])[1].item, scores)
 
 
 def test_a_detector_that_does_not_is_told_nothing(orders):

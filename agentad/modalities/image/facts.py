@@ -37,6 +37,7 @@ def describe(
         anomalous=labels.count(1),
         unlabelled=labels.count(-1),
         given_normal=int(((items.given == "train") & (items.label == 0)).sum()),
+        given_anomalous=int(((items.given == "train") & (items.label == 1)).sum()),
         types=dict(sorted((kind or "anomalous", count) for kind, count in types.items())),
         groups=len(set(items.group.tolist())),
         image=_image_facts([look for _, look in looks], len(masks)),

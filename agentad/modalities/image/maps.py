@@ -46,6 +46,21 @@ def upsample(patch_map: Floats, size: tuple[int, int]) -> NDArray[np.float32]:
     return np.asarray(grown, dtype=np.float32)
 
 
+def cell_share(mask: NDArray[np.bool_], grid: tuple[int, int]) -> NDArray[np.float32]:
+    """(rows, columns) which share of each cell of a `grid` laid over `mask` (H, W) is True."""
+    down, across = (_overlap(n, cells) for n, cells in zip(mask.shape, grid, strict=True))
+    found: NDArray[np.float32] = down @ mask.astype(np.float32) @ across.T
+    return found
+
+
+def _overlap(pixels: int, cells: int) -> NDArray[np.float32]:
+    """(cells, pixels) which part of a cell each pixel is; rows sum to 1."""
+    edge = np.linspace(0, pixels, cells + 1)
+    at = np.arange(pixels)
+    inside = np.minimum(edge[1:, None], at + 1) - np.maximum(edge[:-1, None], at)
+    return np.asarray(np.maximum(inside, 0) * cells / pixels, dtype=np.float32)
+
+
 def peaks(patch_maps: Floats) -> NDArray[np.float32]:
     """The highest pixel score (n,) that `upsample` can make of each of `patch_maps` (n, h, w), whatever the size."""
     return np.array([_smooth(patch_map).max() for patch_map in patch_maps], dtype=np.float32)
