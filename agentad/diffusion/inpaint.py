@@ -5,10 +5,7 @@ Notation, as in `restore`:
     y          a crop, standardised
     m          the mask: 1 where something is to be painted; outside it y is known
     k          label: 0 is normal, 1 and up are types of defect
-    x_t        the noisy crop α y + σ ε at timestep t, α² + σ² = 1
-    F(k)       the network's output for x_t, y (1 − m), m, t and k
-    x̂(k)       the predicted clean crop, α x_t + σ F: EDM's preconditioning, and −F is v. Where little noise is
-               left, detail comes from x_t, which a small network could not hand on
+    x̂(k)       the clean crop that the network predicts from the noisy one, y (1 − m), m, the timestep t and k
     w          guidance: x̂ = x̂(0) + w (x̂(k) − x̂(0)), classifier-free guidance (https://arxiv.org/abs/2207.12598) with
                normal as the reference to leave
     t₀         where sampling starts: pure noise, or the noised start image (SDEdit, https://arxiv.org/abs/2108.01073)
@@ -204,7 +201,7 @@ class Inpainter:
 
     def _guided(self, x: Tensor, known: Tensor, mask: Tensor, t: Tensor, label: int, guidance: float) -> Tensor:
         x, known, mask, t = (torch.cat([a, a]) for a in (x, known, mask, t))
-        normal, defect = self._clean(self.network, x, known, mask, t, torch.tensor([0, label])).chunk(2)
+        normal, defect = self.network(x, known, mask, t, torch.tensor([0, label])).chunk(2)
         guided: Tensor = normal + guidance * (defect - normal)
         return guided
 
@@ -256,21 +253,16 @@ class Inpainter:
         return self._loss(network, torch.stack(crops), torch.stack(masks), torch.tensor(labels), generator)
 
     def _loss(self, network: nn.Module, y: Tensor, mask: Tensor, label: Tensor, generator: torch.Generator) -> Tensor:
-        """Squared error of F inside the mask, that is, of x̂ over σ², at a random timestep."""
+        """Squared error of x̂ inside the mask, weighted by the square root of the signal-to-noise ratio, .3 to 3."""
         noise = torch.randn(y.shape, generator=generator)
         t = torch.randint(TIMESTEPS, (len(y),), generator=generator)
         y, mask, noise, t, label = (a.to(device_of(network)) for a in (y, mask, noise, t, label))
-        found = self._clean(network, self._scheduler.add_noise(y, noise, t), y, mask, t, label)
-        weight = 1 / (1 - self._scheduler.alphas_cumprod.to(t.device)[t])[:, None, None, None]
+        found = network(self._scheduler.add_noise(y, noise, t), y, mask, t, label)
+        alpha = self._scheduler.alphas_cumprod.to(t.device)[t]
+        weight = (alpha / (1 - alpha)).sqrt().clamp(0.3, 3)[:, None, None, None]
         error = (weight * mask * (found - y) ** 2).mean(1, keepdim=True)
         mean: Tensor = (error.sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp_min(16)).mean()
         return mean
-
-    def _clean(self, network: nn.Module, x: Tensor, known: Tensor, mask: Tensor, t: Tensor, label: Tensor) -> Tensor:
-        """x̂ = α x + σ F of noisy crops `x` (n, c, s, s)."""
-        alpha = self._scheduler.alphas_cumprod.to(t.device)[t][:, None, None, None]
-        clean: Tensor = alpha.sqrt() * x + (1 - alpha).sqrt() * network(x, known, mask, t, label)
-        return clean
 
 
 def device_of(network: nn.Module) -> torch.device:

@@ -52,7 +52,7 @@ class InpaintingDiffusion(Repainted):
         *,
         start: str = "paste",
         strength: float = 0.3,
-        guidance: float = 1.5,
+        guidance: float = 1.0,
         sampling_steps: int = 20,
         steps: int = 1000,
         adapt_steps: int = 400,
