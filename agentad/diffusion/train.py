@@ -72,11 +72,12 @@ def train(
     home, began = data.device, time.process_time()
     accelerator = Accelerator()
     generator = torch.Generator().manual_seed(seed + accelerator.process_index)  # each process sees other batches
-    optimizer = torch.optim.AdamW(network.parameters(), lr=training.peak_rate, fused=True)
+    learned = _learned(network)
+    optimizer = torch.optim.AdamW(learned, lr=training.peak_rate, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, training.peak_rate, total_steps=training.steps)
     prepared, optimizer, schedule = accelerator.prepare(network, optimizer, schedule)
     data = data.to(accelerator.device)
-    average = EMAModel(network.parameters(), decay=training.ema, foreach=True)
+    average = EMAModel(learned, decay=training.ema, foreach=True)
     best = None if validation is None else _Best(network, average, loss, validation.to(accelerator.device), seed)
     prepared.train()
     done = 0
@@ -87,7 +88,7 @@ def train(
         accelerator.backward(value)
         optimizer.step()
         schedule.step()
-        average.step(network.parameters())
+        average.step(learned)
         done += 1
         if progress is not None:
             progress(done, training.steps)
@@ -96,11 +97,16 @@ def train(
             break
         if training.seconds is not None and time.process_time() - began > training.seconds:
             break
-    average.copy_to(network.parameters())
+    average.copy_to(learned)
     if best is not None:
         best.copy_to(network)
     network.to(home).eval()
     return done
+
+
+def _learned(network: nn.Module) -> list[nn.Parameter]:
+    """The parameters that are not frozen; beside adapters, there are many more that are."""
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 
 class _Best:
@@ -116,7 +122,7 @@ class _Best:
     @torch.no_grad()
     def look(self) -> int:
         """How many looks in a row, this one included, saw no improvement."""
-        parameters = list(self._network.parameters())
+        parameters = _learned(self._network)
         self._average.store(parameters)
         self._average.copy_to(parameters)
         self._network.eval()
