@@ -25,7 +25,7 @@ _PREFERRED: dict[tuple[str, str], tuple[str, ...]] = {
         "gaussian-rows",
         "uniform-rows",
     ),
-    ("image", "generator"): ("residual-paste", "manipulated-normals"),
+    ("image", "generator"): ("residual-paste", "local-score-diffusion", "inpainting-diffusion", "manipulated-normals"),
     ("image", "head"): ("patch-head",),
     ("table", "head"): ("few-label-head",),
 }
