@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from agentad.loop.feedback import Marks, marks
 from agentad.loop.making import ATTEMPTS, changed, dealt, normals_for
 from agentad.loop.workshop import Made, Places, Real, source_normals
 from agentad.modalities.image import ImageData, png_bytes
-from agentad.modalities.image.maps import cell_share
+from agentad.modalities.image.maps import shares
 from agentad.modalities.image.pixels import read_mask, read_pixels
 from agentad.store.atomic import write_text
 from agentad.tools.fitted import FittedDetector, make
@@ -47,6 +48,7 @@ def opened(
     progress: Progress,
 ) -> ImageWorkshop:
     """See `workshop.workshop`."""
+    fine = _fineness(loop)
     index, scores = held_out
     chosen = np.sort(np.random.default_rng(seed).permutation(len(index))[:MOST_NORMALS])
     index, scores = index[chosen], scores.take(chosen)
@@ -54,15 +56,11 @@ def opened(
     normal = Judged(_encoded(fitted, data, index, progress), scores, group=group)
     masks = [data.mask(int(i)) for i in known]
     x = _encoded(fitted, data, known, progress)
-    shape = x.shape[1:3]
-    where = np.array([cell_share(mask, shape) for mask in masks if mask is not None], np.float32)
-    anomalies = Judged(
-        x,
-        fitted.scorer.score(x) if len(x) else scores.take(np.arange(0)),
-        where.reshape(-1, *shape),
-        data.items.group[known],
-    )
-    blank = np.zeros((len(index), *shape), np.float32)
+    grid = x.shape[1] * fine, x.shape[2] * fine
+    where = shares([mask for mask in masks if mask is not None], grid)
+    found = fitted.scorer.score(x) if len(x) else scores.take(np.arange(0))
+    anomalies = Judged(x, found, where, data.items.group[known])
+    blank = np.zeros((len(index), *grid), np.float32)
     real = Real(
         Judged(normal.x, scores, blank, group),
         anomalies,
@@ -72,6 +70,11 @@ def opened(
         source_normals(group, seed=seed),
     )
     return ImageWorkshop(loop, fitted, data, real)
+
+
+def _fineness(loop: Loop) -> int:
+    """Parts along a patch's side in which the head wants to be told where an anomaly is."""
+    return int(getattr(make(loop.head), "fine", 1))
 
 
 def _encoded(fitted: FittedDetector, data: ImageData, index: Indices, progress: Progress) -> NDArray[Any]:
@@ -89,6 +92,7 @@ class ImageWorkshop:
     def __init__(self, loop: Loop, fitted: FittedDetector, data: ImageData, real: Real) -> None:
         self.real = real
         self._loop, self._fitted, self._data = loop, fitted, data
+        self._fine = _fineness(loop)
         self._panels: dict[tuple[int, ...], Panel] = {}
         if loop.generator is not None:
             self._generator = make(loop.generator)
@@ -113,14 +117,14 @@ class ImageWorkshop:
             nowhere = sorted(set(left.tolist()) - {i for i, _ in found})
             rejected[NO_PLACE] += len(nowhere)
             base[nowhere] = rng.integers(len(normals), size=len(nowhere))
-            candidates = self._candidates([one for _, one in found])
+            candidates, judged = self._candidates([one for _, one in found])
             looked = panel.inspect(candidates)
             good = np.flatnonzero(looked.accepted)
             told = [
                 self._origin(*found[at], known, briefs[found[at][0]], attempt + 1, looked.verdicts[at], seed)
                 for at in good.tolist()
             ]
-            kept.append((candidates.judged.take(good), [found[at][1] for at in good.tolist()], told))
+            kept.append((judged.take(good), [found[at][1] for at in good.tolist()], told))
             for at in np.flatnonzero(~looked.accepted).tolist():
                 i, verifier = found[at][0], looked.rejected_by[at] or ""
                 rejected[verifier] += 1
@@ -176,9 +180,9 @@ class ImageWorkshop:
         if key not in self._panels:
             index, images = self._source
             defects = [self._defects[i] for i in key]
-            normal = Candidates(self.real.normal.take(index), np.full(len(index), "", object), images)
+            normal = Candidates(self._coarse(self.real.normal.take(index)), np.full(len(index), "", object), images)
             real = Candidates(
-                self.real.known.take(known),
+                self._coarse(self.real.known.take(known)),
                 self.real.kinds[known],
                 [defect.image for defect in defects],
                 [defect.mask for defect in defects],
@@ -187,7 +191,15 @@ class ImageWorkshop:
         return self._panels[key]
 
     def _unmasked(self, images: Sequence[Pixels]) -> Judged:
-        return self.judged(images, [np.zeros(image.shape[:2], np.bool_) for image in images])
+        return self._coarse(self.judged(images, [np.zeros(image.shape[:2], np.bool_) for image in images]))
+
+    def _coarse(self, items: Judged) -> Judged:
+        """Items as verifiers see them, who compare masks with scores patch by patch."""
+        if items.where is None or self._fine == 1:
+            return items
+        n, rows, columns = items.where.shape
+        parts = items.where.reshape(n, rows // self._fine, self._fine, columns // self._fine, self._fine)
+        return replace(items, where=parts.mean(axis=(2, 4)))
 
     @cached_property
     def _source(self) -> tuple[Indices, list[Pixels]]:
@@ -206,15 +218,18 @@ class ImageWorkshop:
             found.append(Defect(self._data.read(i), mask, kind))
         return found
 
-    def _candidates(self, drawn: Sequence[DrawnImage]) -> Candidates:
+    def _candidates(self, drawn: Sequence[DrawnImage]) -> tuple[Candidates, Judged]:
+        """What was drawn as verifiers see it, and as heads do."""
         images, masks = [one.image for one in drawn], [one.mask for one in drawn]
-        return Candidates(
-            self.judged(images, masks),
+        judged = self.judged(images, masks)
+        seen = Candidates(
+            self._coarse(judged),
             np.array([one.kind for one in drawn], object),
             images,
             masks,
             [self._source[1][one.normal] for one in drawn],
         )
+        return seen, judged
 
     def save(self, made: Made, folder: Path) -> None:
         """`images/ID.png`, `masks/ID.png`, and `manifest.jsonl`."""
@@ -241,6 +256,6 @@ class ImageWorkshop:
         encoder = self._fitted.encoder
         parts = [encoder.encode(images[i : i + 8]) for i in range(0, len(images), 8)]
         x = np.concatenate(parts) if parts else self.real.normal.x[:0]
-        where = np.array([cell_share(mask, x.shape[1:3]) for mask in masks], np.float32).reshape(-1, *x.shape[1:3])
+        where = shares(masks, (x.shape[1] * self._fine, x.shape[2] * self._fine))
         scores = self._fitted.scorer.score(x) if len(x) else self.real.normal.scores.take(np.arange(0))
         return Judged(x, scores, where)

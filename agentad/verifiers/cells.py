@@ -1,31 +1,11 @@
-"""From masks of pixels to the cells of an encoder's grid."""
+"""The cells of an encoder's grid that a mask covers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
-from numpy.typing import NDArray
 
 from agentad.detectors.base import Floats, Ints
 from agentad.detectors.judged import Judged
-
-Floats32 = NDArray[np.float32]
-
-
-def covered(masks: Iterable[NDArray[np.bool_]], grid: tuple[int, int]) -> Floats32:
-    """(n, rows, columns) share of each cell of `grid` that a mask (height, width) covers, 0 to 1."""
-    shares = [_overlap(m.shape[0], grid[0]) @ m.astype(np.float32) @ _overlap(m.shape[1], grid[1]).T for m in masks]
-    return np.asarray(np.clip(shares, 0, 1), dtype=np.float32).reshape(-1, *grid)
-
-
-def _overlap(pixels: int, cells: int) -> Floats32:
-    """(cells, pixels) the part of each cell that each pixel takes."""
-    edges = np.linspace(0, pixels, cells + 1)
-    left, right = edges[:-1, None], edges[1:, None]
-    at = np.arange(pixels)
-    taken = np.minimum(right, at + 1) - np.maximum(left, at)
-    return np.asarray(np.clip(taken, 0, None) * (cells / pixels), dtype=np.float32)
 
 
 def claimed(items: Judged, i: int, most: int | None = None) -> Ints:

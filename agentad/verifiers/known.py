@@ -32,8 +32,8 @@ from agentad.detectors.judged import Judged
 from agentad.detectors.robust import scalings
 from agentad.errors import InputError
 from agentad.generators.images.foreground import Foreground
+from agentad.modalities.image.maps import shares
 from agentad.verifiers.base import Candidates, Fault, Good, Mask, Pixels
-from agentad.verifiers.cells import covered
 
 Sort = Good | Fault
 Encode = Callable[[Any], Judged]
@@ -180,7 +180,7 @@ class _Source:
     ) -> Known:
         """Images made from normals; without `encode` they are these normals."""
         judged = self.normal.judged.take(self.normals) if encode is None else encode(images)
-        judged = replace(judged, where=covered(masks, _grid(judged)), group=None)
+        judged = replace(judged, where=shares(masks, _grid(judged)), group=None)
         none = np.full(len(self.normals), -1)
         return Known(Candidates(judged, kind, images, masks, bases), self.normals, none)
 
@@ -263,7 +263,7 @@ def _remarked(known: Known, kept: list[int], masks: list[Mask]) -> Known:
     """The samples at the positions `kept`, with other masks."""
     index = np.array(kept, np.int64)
     items = known.items.take(index)
-    judged = replace(items.judged, where=covered(masks, _grid(items.judged)))
+    judged = replace(items.judged, where=shares(masks, _grid(items.judged)))
     return Known(replace(items, judged=judged, masks=masks), known.normal[index], known.real[index])
 
 

@@ -5,8 +5,8 @@ import numpy as np
 from agentad.detectors.base import Scores
 from agentad.detectors.judged import Judged
 from agentad.detectors.memory_bank import MemoryBank
+from agentad.modalities.image.maps import shares
 from agentad.verifiers.base import Candidates
-from agentad.verifiers.cells import covered
 
 SIDE, CELL = 64, 4
 COLOURS = {"rust": (60, -40, -60), "paint": (-60, -40, 60)}
@@ -45,7 +45,7 @@ class World:
         self.detector = MemoryBank(size=4000).fit(x, seed=0)
         masks = [np.zeros((SIDE, SIDE), bool)] * normals
         self.normal = Candidates(
-            Judged(x, self.detector.held_out, covered(masks, x.shape[1:3])), np.full(normals, "", object), images, masks
+            Judged(x, self.detector.held_out, shares(masks, x.shape[1:3])), np.full(normals, "", object), images, masks
         )
         kinds = [kind for kind in COLOURS for _ in range(shots)]
         self.drawn = [anomalous_image(rng, kind) for kind in kinds]
@@ -62,7 +62,7 @@ class World:
             x, none = np.zeros((0, *grid, 6), np.float32), np.zeros((0, *grid))
             return Candidates(Judged(x, Scores(np.zeros(0), none), none), kinds, [], [])
         told = self.encode(images)
-        return Candidates(Judged(told.x, told.scores, covered(masks, grid)), kinds, images, masks, bases)
+        return Candidates(Judged(told.x, told.scores, shares(masks, grid)), kinds, images, masks, bases)
 
 
 def rows_world(shots=6, normals=80, seed=0):

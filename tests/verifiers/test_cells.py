@@ -2,13 +2,14 @@ import numpy as np
 
 from agentad.detectors.base import Scores
 from agentad.detectors.judged import Judged
-from agentad.verifiers.cells import claimed, covered, touched
+from agentad.modalities.image.maps import shares
+from agentad.verifiers.cells import claimed, touched
 
 
 def test_shares_of_cells_are_exact_for_grids_that_do_not_divide_the_image():
     mask = np.zeros((3, 5), bool)
     mask[0, 0] = True
-    share = covered([mask], (2, 2))
+    share = shares([mask], (2, 2))
     assert share.shape == (1, 2, 2)
     np.testing.assert_allclose(share[0], [[1 / (1.5 * 2.5), 0], [0, 0]], rtol=1e-6)
 
@@ -16,7 +17,7 @@ def test_shares_of_cells_are_exact_for_grids_that_do_not_divide_the_image():
 def test_masks_of_any_size_keep_their_area():
     rng = np.random.default_rng(0)
     masks = [rng.random((40, 30)) < 0.3, rng.random((17, 61)) < 0.7]
-    np.testing.assert_allclose(covered(masks, (6, 7)).mean(axis=(1, 2)), [m.mean() for m in masks], rtol=1e-5)
+    np.testing.assert_allclose(shares(masks, (6, 7)).mean(axis=(1, 2)), [m.mean() for m in masks], rtol=1e-5)
 
 
 def judged(share):

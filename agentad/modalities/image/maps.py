@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,6 +52,11 @@ def cell_share(mask: NDArray[np.bool_], grid: tuple[int, int]) -> NDArray[np.flo
     down, across = (_overlap(n, cells) for n, cells in zip(mask.shape, grid, strict=True))
     found: NDArray[np.float32] = down @ mask.astype(np.float32) @ across.T
     return found
+
+
+def shares(masks: Iterable[NDArray[np.bool_]], grid: tuple[int, int]) -> NDArray[np.float32]:
+    """(n, rows, columns) `cell_share` of n masks."""
+    return np.array([cell_share(mask, grid) for mask in masks], np.float32).reshape(-1, *grid)
 
 
 def _overlap(pixels: int, cells: int) -> NDArray[np.float32]:
