@@ -7,6 +7,7 @@ from agentad.flow import Loop
 from agentad.planning.choose import choose
 from agentad.planning.situation import Situation, Training
 
+_METRICS = {"image": ("auroc", "ap", "pixel_ap"), "table": ("auroc", "ap")}
 _REASONS = {
     "pairs": "images that are compared with templates have no rounds yet",
     "contaminated": "without items known to be normal nothing can be invented and no head can be taught",
@@ -26,7 +27,11 @@ def loop_of(situation: Situation, training: Training) -> tuple[Loop | None, tupl
     if reason is not None:
         return None, (f"{asked}, so rounds were wanted, but {reason}: the plan only detects.",)
     try:
-        loop = Loop(head=choose("head", situation, training), generator=choose("generator", situation, training))
+        loop = Loop(
+            head=choose("head", situation, training),
+            generator=choose("generator", situation, training),
+            metric=situation.wishes.metric if situation.wishes.metric in _METRICS[situation.profile.modality] else None,
+        )
     except Infeasible as error:
         return None, (f"{asked}, so rounds were wanted, but {error}",)
     return loop, (f"{asked}. {about_loop(loop, situation)}",)

@@ -5,6 +5,7 @@ false-alarm rate       `0.5 % false alarms`, `false-alarm rate below 2 percent`,
 tools not to use       `without the memory bank`, `don't use dinov2-small or patch filters`, `no diffusion`
 all data is normal     `these are all good`, `all of the parts are normal`, `normals only`, `contains no defects`
 made-up anomalies      `generate`, `synthetic`, `augment`, `invent`, `few-shot`, `learn from these few defects`
+what has to improve    `improve the AUROC`, `average precision`, `pixel AP`, `localisation`
 little or much time    `it has to be fast`, `in real time`, `at most 50 ms an image`; `accurate`, `take your time`
 =====================  ==========================================================================================
 
@@ -61,6 +62,12 @@ _MADE_UP = re.compile(
     rf"|(?:learn|train|adapt)\w*\s+(?:from|on|with|to)\s+(?:the|these|those|my|our|a)\s+(?:few\s+)?(?:\w+\s+)?{_BAD})"
 )
 
+_METRICS: tuple[tuple[Literal["auroc", "ap", "pixel_ap"], re.Pattern[str]], ...] = (
+    ("pixel_ap", re.compile(r"\b(?:pixel[-\s]?(?:ap|average\s+precision|level)|locali[sz]ation)\b")),
+    ("auroc", re.compile(r"(?<!pixel )\b(?:au-?roc|roc[-\s]?auc|area\s+under\s+the\s+roc)\b")),
+    ("ap", re.compile(r"(?<!pixel )\b(?:average\s+precision|auprc|pr[-\s]?auc)\b")),
+)
+
 _FAST = re.compile(
     r"\b(?:(?:fast|quick|quickly)(?=\s*(?:[.,;:!?)]|$)|\s+(?:and|but|please|enough|as\s+possible|model|detector|detection"
     r"|encoder|method|inspection|scoring|answers?|results?)\b)|as\s+(?:fast|quick|quickly)\s+as|real[-\s]?time|in\s+a\s+hurry"
@@ -100,6 +107,8 @@ class Wishes:
     """Where they say that all the data is normal."""
     made_up: str | None = None
     """Where they ask for invented anomalies, or to learn from the few there are."""
+    metric: Literal["auroc", "ap", "pixel_ap"] | None = None
+    """What a round has to improve; None, too, where they name several."""
     pace: Literal["fast", "accurate"] | None = None
     """None, too, where they want both."""
     ms_per_image: float | None = None
@@ -121,6 +130,7 @@ def read_wishes(text: str, cards: Mapping[str, ToolCard]) -> Wishes:
         _excluded(words, cards),
         _all_normal(words),
         made_up,
+        _metric(words),
         *_time(words),
     )
 
@@ -171,6 +181,11 @@ def _all_normal(words: str) -> str | None:
         if match and not _DOUBT.search(sentence):
             return match[0]
     return None
+
+
+def _metric(words: str) -> Literal["auroc", "ap", "pixel_ap"] | None:
+    named = [name for name, pattern in _METRICS if pattern.search(words)]
+    return named[0] if len(named) == 1 else None
 
 
 def _time(words: str) -> tuple[Literal["fast", "accurate"] | None, float | None, tuple[str, ...]]:

@@ -108,6 +108,21 @@ def test_all_normal(cards, text: str, quote: str | None):
     assert read_wishes(text, cards).normal == quote
 
 
+@pytest.mark.parametrize(
+    ("text", "metric"),
+    [
+        ("generate defects until the AUROC improves", "auroc"),
+        ("improve average precision", "ap"),
+        ("better localisation of scratches", "pixel_ap"),
+        ("pixel AP matters", "pixel_ap"),
+        ("AUROC and average precision", None),
+        ("find the bad parts", None),
+    ],
+)
+def test_what_has_to_improve(cards, text, metric):
+    assert read_wishes(text, cards).metric == metric
+
+
 def test_made_up_anomalies(cards):
     assert read_wishes("make 50 synthetic defects", cards) == Wishes(made_up="synthetic")
 
