@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined, Template
 
 from agentad import flow
 from agentad.report import text, words
@@ -18,8 +14,9 @@ from agentad.report.cells import grid
 from agentad.report.chart import Group, chart
 from agentad.report.compare import NAMES, comparisons
 from agentad.report.compare import sentence as compared
-from agentad.report.exhibits import Exhibits, Picture
+from agentad.report.exhibits import Exhibits
 from agentad.report.pick import Picked, pick
+from agentad.report.template import template
 
 COLUMNS = 60
 """Columns of the profile that are listed."""
@@ -27,7 +24,6 @@ SKIPPED = 20
 SAMPLES = 8
 PICTURES = 6
 """Pictures of one item."""
-SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
 
 
 def render(report: flow.Report, items: Sequence[flow.ScoredItem], exhibits: Exhibits | None = None) -> str:
@@ -39,7 +35,7 @@ def render(report: flow.Report, items: Sequence[flow.ScoredItem], exhibits: Exhi
     shown = exhibits or Exhibits()
     picked = pick(items, report.threshold.value, shown.labels)
     groups = _groups(picked, report, shown)
-    return _template().render(
+    return template("page.html.j2").render(
         report=report,
         shown=shown,
         noun=words.noun(report),
@@ -79,33 +75,6 @@ def _by_category(report: flow.Report) -> dict[str, Any] | None:
         for name, own in found.items()
     }
     return {"metrics": list(metrics.values()), "rows": rows}
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {
-        "clean": text.clean,
-        "number": text.number,
-        "figure": text.figure,
-        "percent": text.percent,
-        "whole": text.whole,
-        "chance": text.chance,
-        "measure": text.measure,
-        "count": text.count,
-        "tied": text.tied,
-        "src": _source,
-        "region": words.region,
-        "verdict": words.verdict,
-    }
-    return environment.from_string(files("agentad.report").joinpath("page.html.j2").read_text("utf-8"))
-
-
-def _source(picture: Picture) -> str:
-    for signature, mime in SIGNATURES.items():
-        if picture.data.startswith(signature):
-            return f"data:{mime};base64,{b64encode(picture.data).decode('ascii')}"
-    raise ValueError(f"the picture {picture.alt!r} is neither PNG, JPEG nor WebP")
 
 
 def _answer(report: flow.Report, items: Sequence[flow.ScoredItem], shown: Exhibits) -> list[str]:
