@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agentad import flow
+from agentad.flow.report import UNSUPERVISED
 from agentad.report.text import measure
 
 NAMES = {
@@ -49,7 +50,22 @@ def comparisons(report: flow.Report) -> list[Comparison]:
     method = report.plan.detector.tool
     if method not in metrics:
         return []
-    return [c for name in COMPARED if (c := _compare(name, method, metrics)) is not None]
+    beside = {name: found for name, found in metrics.items() if name != UNSUPERVISED}
+    return [c for name in COMPARED if (c := _compare(name, method, beside)) is not None]
+
+
+def learning(report: flow.Report) -> list[Comparison]:
+    """The method against itself before it learned from anomalies; what rounds had to improve comes first.
+
+    Empty unless a round was adopted and there are labels.
+    """
+    method = report.plan.detector.tool
+    both = {name: found for name, found in (report.metrics or {}).items() if name in (method, UNSUPERVISED)}
+    if len(both) < 2:
+        return []
+    first = report.plan.loop.metric if report.plan.loop else ""
+    order = sorted(COMPARED, key=lambda name: name != first)
+    return [c for name in order if (c := _compare(name, method, both)) is not None]
 
 
 def _compare(metric: str, method: str, metrics: dict[str, flow.Metrics]) -> Comparison | None:
@@ -71,6 +87,16 @@ CHANCE = {
     False: " The 95 % intervals do not overlap.",
     None: " Without intervals for both, the difference may be chance.",
 }
+
+
+def learned(c: Comparison) -> str:
+    """What learning from anomalies did to the method, in one sentence or two."""
+    name = NAMES[c.metric]
+    if c.level:
+        return f"Learning from anomalies left {name} as it was: {measure(c.ours)}."
+    verb = "lowered" if c.lost else "raised"
+    head = f"Learning from anomalies {verb} {name} from {measure(c.theirs)} ({c.baseline}) to {measure(c.ours)}."
+    return head + CHANCE[c.overlap]
 
 
 def sentence(c: Comparison) -> str:

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from agentad import flow
+from agentad.flow.report import UNSUPERVISED
 from agentad.report import text, words
 from agentad.report.by_type import type_table
 from agentad.report.cells import grid
 from agentad.report.chart import Group, chart
-from agentad.report.compare import NAMES, comparisons
+from agentad.report.compare import NAMES, comparisons, learned, learning
 from agentad.report.compare import sentence as compared
 from agentad.report.exhibits import Exhibits
 from agentad.report.pick import Picked, pick
+from agentad.report.rounds import entry, unproven
 from agentad.report.template import template
 
 COLUMNS = 60
@@ -56,6 +58,9 @@ def render(report: flow.Report, items: Sequence[flow.ScoredItem], exhibits: Exhi
         aupro_limit=max((m.aupro_limit for m in (report.metrics or {}).values()), default=0),
         prevalence=_prevalence(items, shown.labels),
         compared=[compared(c) for c in comparisons(report)],
+        learning=[learned(c) for c in learning(report)],
+        rounds=[entry(one) for one in report.rounds] or bool(report.stopped),
+        unproven=unproven(report),
         next_commands=words.next_commands(report),
         limits={"columns": COLUMNS, "skipped": SKIPPED, "samples": SAMPLES, "pictures": PICTURES},
     )
@@ -157,13 +162,21 @@ def _metrics(report: flow.Report) -> dict[str, Any] | None:
     rows = [
         {
             "method": name,
-            "chosen": name == report.plan.detector.tool,
+            "role": _role(name, report),
             "cells": [_cell(m, n, best[n]) for n in names],
             "metrics": m,
         }
         for name, m in methods.items()
     ]
     return {"names": [NAMES[n] for n in names], "rows": rows}
+
+
+def _role(name: str, report: flow.Report) -> str:
+    if name == UNSUPERVISED:
+        return "the method before the rounds"
+    if name != report.plan.detector.tool:
+        return "baseline"
+    return "the method after the rounds" if UNSUPERVISED in (report.metrics or {}) else "the method"
 
 
 def _cell(metrics: flow.Metrics, name: str, best: float) -> dict[str, Any]:
