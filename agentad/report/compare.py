@@ -44,6 +44,13 @@ class Comparison:
         return measure(self.theirs) == measure(self.ours)
 
 
+def methods(report: flow.Report) -> dict[str, flow.Metrics]:
+    """The metrics by method: the detector's, then its own before the rounds, then the baselines'."""
+    found = report.metrics or {}
+    order = (report.plan.detector.tool, UNSUPERVISED)
+    return {name: found[name] for name in (*order, *found) if name in found}
+
+
 def comparisons(report: flow.Report) -> list[Comparison]:
     """The method against the best baseline on each metric that both have. Empty without labels or baselines."""
     metrics = report.metrics or {}

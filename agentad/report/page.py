@@ -14,6 +14,7 @@ from agentad.report.by_type import type_table
 from agentad.report.cells import grid
 from agentad.report.chart import Group, chart
 from agentad.report.compare import NAMES, comparisons, learned, learning
+from agentad.report.compare import methods as ordered
 from agentad.report.compare import sentence as compared
 from agentad.report.exhibits import Exhibits
 from agentad.report.pick import Picked, pick
@@ -156,7 +157,7 @@ def _metrics(report: flow.Report) -> dict[str, Any] | None:
     """The table of methods: names of the columns that hold anything, and a row a method with the best marked."""
     if not report.metrics:
         return None
-    methods = report.metrics
+    methods = ordered(report)
     names = [n for n in NAMES if any(getattr(m, n) is not None for m in methods.values())]
     best = {n: max(v for m in methods.values() if (v := getattr(m, n)) is not None) for n in names}
     rows = [

@@ -84,10 +84,9 @@ def _invented_images(folder: Path, lines: list[str]) -> Iterator[Invented]:
 
 def _invented_rows(session: Session, folder: Path, lines: list[str]) -> Iterator[Invented]:
     encoder = session.fitted.encoder
-    names = list(dict.fromkeys(encoder.columns))
     frame = next(iter(ParquetFile(folder / "rows.parquet").frames()))
     for row, line in enumerate(lines):
-        cells = {name: encoder.actual(frame, row, name) for name in names}
+        cells = {name: encoder.actual(frame, row, name) for name in encoder.columns if name in frame.columns}
         yield Invented(SyntheticRow.model_validate_json(line), cells=cells)
 
 
@@ -101,7 +100,7 @@ def _tile(session: Session, i: int) -> Picture:
 def _rows(session: Session, index: list[int]) -> dict[str, dict[str, str]]:
     encoder = session.fitted.encoder
     frame = session.data.take(np.array(index, dtype=np.int64))
-    names = list(dict.fromkeys(encoder.columns))
+    names = [name for name in encoder.columns if name in frame.columns]
     ids = [str(session.data.items.id[i]) for i in index]
     return {own: {name: encoder.actual(frame, row, name) for name in names} for row, own in enumerate(ids)}
 
