@@ -32,6 +32,7 @@ def render_round(report: flow.Report, number: int, exhibits: RoundExhibits | Non
         round=one,
         noun=noun,
         entry=rounds.entry(one),
+        beside=_beside(report, one),
         facts=_facts(report, one),
         basis=rounds.basis(report, one.decision),
         unproven=one.decision.before is not None and not one.decision.anomalies and rounds.UNPROVEN,
@@ -49,6 +50,19 @@ def render_round(report: flow.Report, number: int, exhibits: RoundExhibits | Non
         shown=shown,
         numbers=[other.number for other in report.rounds],
     )
+
+
+def _beside(report: flow.Report, one: flow.Round) -> str:
+    """What else the round learned from."""
+    if one.generator is None:
+        return ""
+    before = [other for other in report.rounds if other.number < one.number and other.decision.adopted]
+    parts = [
+        "the real anomalies" if one.decision.anomalies else "",
+        "what adopted rounds invented before" if any(other.generator for other in before) else "",
+    ]
+    said = " and ".join(part for part in parts if part)
+    return f", beside {said}" if said else ""
 
 
 def _facts(report: flow.Report, one: flow.Round) -> list[tuple[str, str, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agentad.flow import Report, Round, SyntheticImage, SyntheticRow
 from agentad.modalities.image import draw
@@ -18,7 +19,7 @@ from agentad.store.atomic import write_text
 
 SHEET, ROWS, WORST = 24, 20, 24
 """Invented images, invented rows, and real items that a page shows at most."""
-SIDE = 200
+SIDE = 240
 """Longer side of a picture, in pixels."""
 
 
@@ -77,7 +78,7 @@ def _invented_images(folder: Path, lines: list[str]) -> Iterator[Invented]:
             origin,
             (
                 _picture(image, f"{origin.id}, invented"),
-                _picture(draw.outline(image, mask), f"{origin.id} with its mask outlined"),
+                _picture(image, f"{origin.id} with its mask outlined", mask),
             ),
         )
 
@@ -94,7 +95,7 @@ def _tile(session: Session, i: int) -> Picture:
     image, mask, name = session.data.read(i), session.data.mask(i), str(session.data.items.id[i])
     if mask is None or not mask.any():
         return _picture(image, name)
-    return _picture(draw.outline(image, mask), f"{name} with its true mask outlined")
+    return _picture(image, f"{name} with its true mask outlined", mask)
 
 
 def _rows(session: Session, index: list[int]) -> dict[str, dict[str, str]]:
@@ -105,5 +106,11 @@ def _rows(session: Session, index: list[int]) -> dict[str, dict[str, str]]:
     return {own: {name: encoder.actual(frame, row, name) for name in names} for row, own in enumerate(ids)}
 
 
-def _picture(image: draw.Pixels, alt: str) -> Picture:
-    return Picture(draw.jpeg_bytes(draw.thumbnail(image, SIDE)), alt)
+def _picture(image: draw.Pixels, alt: str, mask: NDArray[np.bool_] | None = None) -> Picture:
+    small = draw.thumbnail(image, SIDE)
+    if mask is not None:  # outlined when it is small, or the line would fade; so that not even a single pixel is lost
+        marked = np.zeros(small.shape[:2], np.bool_)
+        down, across = np.nonzero(mask)
+        marked[down * len(small) // len(mask), across * small.shape[1] // mask.shape[1]] = True
+        small = draw.outline(small, marked)
+    return Picture(draw.jpeg_bytes(small), alt)

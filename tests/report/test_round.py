@@ -131,6 +131,18 @@ def test_that_nothing_is_proven_is_said_at_the_top(new_report: Callable[..., flo
     assert "No real anomaly was known, so nothing is proven" in page.text.split("What was decided")[0]
 
 
+def test_what_it_learned_from_besides_is_said(images: Run, rounds: Rounds, page: Page) -> None:
+    assert "It learned from 40 invented with residual-paste, beside the real anomalies." in page.text
+    adopted = rounds[1].decision.model_copy(update={"adopted": True})
+    three = (
+        *rounds[:1],
+        rounds[1].model_copy(update={"decision": adopted}),
+        rounds[1].model_copy(update={"number": 3}),
+    )
+    text = Page(render_round(images[0].model_copy(update={"rounds": three}), 3)).text
+    assert ", beside the real anomalies and what adopted rounds invented before." in text
+
+
 def test_there_is_no_such_round(new_report: Callable[..., flow.Report], rounds: Rounds) -> None:
     with pytest.raises(ValueError, match="round 3: the report has 2 rounds"):
         render_round(new_report([], rounds=rounds), 3)

@@ -73,6 +73,17 @@ def test_the_mask_is_outlined_beside_the_image(session):
     assert marked[15, 15].min() > 200
 
 
+def test_a_mask_of_one_pixel_is_outlined_too(session):
+    folder = session.run.path / "round-2-made-all"
+    image, mask = np.zeros((1000, 1000, 3), np.uint8), np.zeros((1000, 1000), np.uint8)
+    mask[501, 502] = 255
+    (folder / "images" / "00000.png").write_bytes(png_bytes(image))
+    (folder / "masks" / "00000.png").write_bytes(png_bytes(mask))
+    plain, marked = (pixels(picture) for picture in round_exhibits(session, a_round(adopted=True)).invented[0].pictures)
+    assert plain.max() < 20
+    assert marked[115:126, 115:126].max() > 80
+
+
 @pytest.mark.parametrize("changes", [{"generator": None}, {"made": 0}])
 def test_nothing_made_nothing_shown(session, changes):
     shown = round_exhibits(session, a_round(adopted=False, **changes))
