@@ -8,6 +8,9 @@ from agentad.flow.profile import DataProfile
 from agentad.flow.round import Round
 from agentad.flow.threshold import Threshold
 
+UNSUPERVISED = "unsupervised"
+"""Among the methods of a report: its detector as it was before it learned from anomalies."""
+
 
 class Metrics(Noun):
     """How well one method did on the labelled test items. None where the data cannot tell."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from agentad import flow
 from agentad.report.compare import NAMES
+from agentad.report.compare import methods as ordered
 
 SHOWN = ("auroc", "pixel_ap", "aupro")
 """Metrics that are shown where any method has them; of tables, which have no pixels, the first and `ap`."""
@@ -50,7 +51,7 @@ def type_table(
     report: flow.Report, items: Sequence[flow.ScoredItem], labels: Mapping[str, int], kinds: Mapping[str, str]
 ) -> TypeTable | None:
     """The table; None where no type has a metric."""
-    methods = report.metrics or {}
+    methods = ordered(report)
     names = sorted({name for m in methods.values() for name in m.by_type})
     if not names:
         return None

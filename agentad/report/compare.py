@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agentad import flow
+from agentad.flow.report import UNSUPERVISED
 from agentad.report.text import measure
 
 NAMES = {
@@ -43,13 +44,35 @@ class Comparison:
         return measure(self.theirs) == measure(self.ours)
 
 
+def methods(report: flow.Report) -> dict[str, flow.Metrics]:
+    """The metrics by method: the detector's, then its own before the rounds, then the baselines'."""
+    found = report.metrics or {}
+    order = (report.plan.detector.tool, UNSUPERVISED)
+    return {name: found[name] for name in (*order, *found) if name in found}
+
+
 def comparisons(report: flow.Report) -> list[Comparison]:
     """The method against the best baseline on each metric that both have. Empty without labels or baselines."""
     metrics = report.metrics or {}
     method = report.plan.detector.tool
     if method not in metrics:
         return []
-    return [c for name in COMPARED if (c := _compare(name, method, metrics)) is not None]
+    beside = {name: found for name, found in metrics.items() if name != UNSUPERVISED}
+    return [c for name in COMPARED if (c := _compare(name, method, beside)) is not None]
+
+
+def learning(report: flow.Report) -> list[Comparison]:
+    """The method against itself before it learned from anomalies; what rounds had to improve comes first.
+
+    Empty unless a round was adopted and there are labels.
+    """
+    method = report.plan.detector.tool
+    both = {name: found for name, found in (report.metrics or {}).items() if name in (method, UNSUPERVISED)}
+    if len(both) < 2:
+        return []
+    first = report.plan.loop.metric if report.plan.loop else ""
+    order = sorted(COMPARED, key=lambda name: name != first)
+    return [c for name in order if (c := _compare(name, method, both)) is not None]
 
 
 def _compare(metric: str, method: str, metrics: dict[str, flow.Metrics]) -> Comparison | None:
@@ -71,6 +94,16 @@ CHANCE = {
     False: " The 95 % intervals do not overlap.",
     None: " Without intervals for both, the difference may be chance.",
 }
+
+
+def learned(c: Comparison) -> str:
+    """What learning from anomalies did to the method, in one sentence or two."""
+    name = NAMES[c.metric]
+    if c.level:
+        return f"Learning from anomalies left {name} as it was: {measure(c.ours)}."
+    verb = "lowered" if c.lost else "raised"
+    head = f"Learning from anomalies {verb} {name} from {measure(c.theirs)} ({c.baseline}) to {measure(c.ours)}."
+    return head + CHANCE[c.overlap]
 
 
 def sentence(c: Comparison) -> str:

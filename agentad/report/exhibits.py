@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agentad import flow
+
 Floats = NDArray[np.floating[Any]]
 
 
@@ -59,3 +61,32 @@ class Exhibits:
     """Per table row: values as text by column, for the cells that did not drive the score."""
     samples: tuple[Picture, ...] = ()
     """A few pictures of the data as it came."""
+
+
+@dataclass(frozen=True)
+class Invented:
+    """One invented item."""
+
+    origin: flow.SyntheticImage | flow.SyntheticRow
+    pictures: tuple[Picture, ...] = ()
+    """Of an image: as it is, and with its mask outlined."""
+    cells: Mapping[str, str] = field(default_factory=dict)
+    """Of a row: values as text by column."""
+
+
+@dataclass(frozen=True)
+class RoundExhibits:
+    """What the page of a round shows besides the round itself. Only what is in here is shown."""
+
+    invented: tuple[Invented, ...] = ()
+    """Some of those that passed."""
+    of: int = 0
+    """How many passed in their set."""
+    sets: int = 0
+    """How many sets were made for the round."""
+    folded: bool = False
+    """Whether theirs is the set of a part of the real items, none having been made from all."""
+    tiles: Mapping[str, Picture] = field(default_factory=dict)
+    """By the id of a real image that a spot names."""
+    rows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By the id of a real row that a spot names: values as text by column."""

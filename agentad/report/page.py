@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined, Template
 
 from agentad import flow
+from agentad.flow.report import UNSUPERVISED
 from agentad.report import text, words
 from agentad.report.by_type import type_table
 from agentad.report.cells import grid
 from agentad.report.chart import Group, chart
-from agentad.report.compare import NAMES, comparisons
+from agentad.report.compare import NAMES, comparisons, learned, learning
+from agentad.report.compare import methods as ordered
 from agentad.report.compare import sentence as compared
-from agentad.report.exhibits import Exhibits, Picture
+from agentad.report.exhibits import Exhibits
 from agentad.report.pick import Picked, pick
+from agentad.report.rounds import entry, unproven
+from agentad.report.template import template
 
 COLUMNS = 60
 """Columns of the profile that are listed."""
@@ -27,7 +27,6 @@ SKIPPED = 20
 SAMPLES = 8
 PICTURES = 6
 """Pictures of one item."""
-SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
 
 
 def render(report: flow.Report, items: Sequence[flow.ScoredItem], exhibits: Exhibits | None = None) -> str:
@@ -39,7 +38,7 @@ def render(report: flow.Report, items: Sequence[flow.ScoredItem], exhibits: Exhi
     shown = exhibits or Exhibits()
     picked = pick(items, report.threshold.value, shown.labels)
     groups = _groups(picked, report, shown)
-    return _template().render(
+    return template("page.html.j2").render(
         report=report,
         shown=shown,
         noun=words.noun(report),
@@ -60,6 +59,9 @@ def render(report: flow.Report, items: Sequence[flow.ScoredItem], exhibits: Exhi
         aupro_limit=max((m.aupro_limit for m in (report.metrics or {}).values()), default=0),
         prevalence=_prevalence(items, shown.labels),
         compared=[compared(c) for c in comparisons(report)],
+        learning=[learned(c) for c in learning(report)],
+        rounds=[entry(one) for one in report.rounds] or bool(report.stopped),
+        unproven=unproven(report),
         next_commands=words.next_commands(report),
         limits={"columns": COLUMNS, "skipped": SKIPPED, "samples": SAMPLES, "pictures": PICTURES},
     )
@@ -79,33 +81,6 @@ def _by_category(report: flow.Report) -> dict[str, Any] | None:
         for name, own in found.items()
     }
     return {"metrics": list(metrics.values()), "rows": rows}
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {
-        "clean": text.clean,
-        "number": text.number,
-        "figure": text.figure,
-        "percent": text.percent,
-        "whole": text.whole,
-        "chance": text.chance,
-        "measure": text.measure,
-        "count": text.count,
-        "tied": text.tied,
-        "src": _source,
-        "region": words.region,
-        "verdict": words.verdict,
-    }
-    return environment.from_string(files("agentad.report").joinpath("page.html.j2").read_text("utf-8"))
-
-
-def _source(picture: Picture) -> str:
-    for signature, mime in SIGNATURES.items():
-        if picture.data.startswith(signature):
-            return f"data:{mime};base64,{b64encode(picture.data).decode('ascii')}"
-    raise ValueError(f"the picture {picture.alt!r} is neither PNG, JPEG nor WebP")
 
 
 def _answer(report: flow.Report, items: Sequence[flow.ScoredItem], shown: Exhibits) -> list[str]:
@@ -182,19 +157,27 @@ def _metrics(report: flow.Report) -> dict[str, Any] | None:
     """The table of methods: names of the columns that hold anything, and a row a method with the best marked."""
     if not report.metrics:
         return None
-    methods = report.metrics
+    methods = ordered(report)
     names = [n for n in NAMES if any(getattr(m, n) is not None for m in methods.values())]
     best = {n: max(v for m in methods.values() if (v := getattr(m, n)) is not None) for n in names}
     rows = [
         {
             "method": name,
-            "chosen": name == report.plan.detector.tool,
+            "role": _role(name, report),
             "cells": [_cell(m, n, best[n]) for n in names],
             "metrics": m,
         }
         for name, m in methods.items()
     ]
     return {"names": [NAMES[n] for n in names], "rows": rows}
+
+
+def _role(name: str, report: flow.Report) -> str:
+    if name == UNSUPERVISED:
+        return "the method before the rounds"
+    if name != report.plan.detector.tool:
+        return "baseline"
+    return "the method after the rounds" if UNSUPERVISED in (report.metrics or {}) else "the method"
 
 
 def _cell(metrics: flow.Metrics, name: str, best: float) -> dict[str, Any]:

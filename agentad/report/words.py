@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from agentad import flow
-from agentad.report.compare import comparisons, sentence
+from agentad.report.compare import comparisons, learned, learning, sentence
 from agentad.report.text import chance, count, number, percent
 
 DOUBTFUL = 0.5
@@ -72,7 +72,8 @@ def warnings(report: flow.Report) -> list[tuple[str, str]]:
     losses = [("The baseline wins", sentence(c)) for c in comparisons(report) if c.lost]
     threshold = [("The threshold is uncertain", _whole(w))] if (w := report.threshold.warning) else []
     left_out = [("Data left out", s)] if (s := skipped(report.profile)) else []
-    return threshold + losses + left_out + [("Note", n) for n in report.notes]
+    worse = [("The rounds did not help here", learned(c)) for c in learning(report) if c.lost]
+    return threshold + losses + worse + left_out + [("Note", n) for n in report.notes]
 
 
 def _whole(sentence: str) -> str:

@@ -1,4 +1,4 @@
-"""Write the report: one HTML page and one JSON document."""
+"""Write the report: one HTML page and one JSON document, and a page a round."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from agentad.report.pick import pick
 from agentad.steps.adapt import BUDGET
 from agentad.steps.peak import peak_mb
 from agentad.steps.pictures import exhibits
+from agentad.steps.rounds import round_pages
 from agentad.steps.score import read_lines, read_scores
 from agentad.steps.session import Session
 from agentad.store.atomic import publish, write_json, write_text
@@ -26,17 +27,23 @@ MOST_LISTED = 20_000
 
 
 def page(session: Session, folder: Path) -> None:
-    """`report.html` and `report.json`; these, the plan and the scores are then linked where people look."""
+    """`report.html`, `round-K.html`, `report.json`; these, the plan and scores are then linked where people look."""
     made = _report(session)
     listed = _listed(session)
     items = list(listed.values())
     write_text(folder / "report.html", render(made, items, _exhibits(session, made, listed)))
+    round_pages(session, made, folder)
     write_json(folder / "report.json", made.model_dump(mode="json"))
 
 
 def show(session: Session) -> None:
     """Link what people open into the run folder itself; the report last, because it says that the run is finished."""
-    sources = ["plan/plan.yaml", "plan/exchanges.jsonl", "score/scores.jsonl", "page/report.html", "page/report.json"]
+    pages = sorted(path.name for path in session.folder("page").glob("round-*.html"))
+    for old in session.run.path.glob("round-*.html"):
+        if old.name not in pages:
+            old.unlink()  # of more rounds, before the data or the code was changed
+    sources = ["plan/plan.yaml", "plan/exchanges.jsonl", "score/scores.jsonl", *(f"page/{name}" for name in pages)]
+    sources += ["page/report.html", "page/report.json"]
     if (session.folder("score") / "maps").is_dir():
         link = session.run.path / "maps"
         if not link.is_symlink():

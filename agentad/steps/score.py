@@ -16,9 +16,10 @@ from agentad.detectors.base import Scores
 from agentad.detectors.conformal import Calibration
 from agentad.errors import AgentadError
 from agentad.flow import Evidence, ScoredItem
+from agentad.flow.report import UNSUPERVISED
 from agentad.modalities.items import Items
 from agentad.steps.fit import held_out
-from agentad.steps.session import UNSUPERVISED, Session
+from agentad.steps.session import Session
 from agentad.store.arrays import load_state, save_state
 from agentad.tools.adapter import load
 from agentad.tools.fitted import FittedDetector

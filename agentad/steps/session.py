@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agentad.flow import DataProfile, Plan, Request
+from agentad.flow.report import UNSUPERVISED
 from agentad.llm.closed import closed
 from agentad.modalities.split import Split
 from agentad.planning.recipes import load_plan
@@ -16,9 +17,6 @@ from agentad.store.runs import RunFolder
 from agentad.tools.adapter import load
 from agentad.tools.fitted import FittedDetector
 from agentad.tools.road import Progress, look, silent
-
-UNSUPERVISED = "unsupervised"
-"""The detector as it was before it learned from anomalies."""
 
 
 @dataclass

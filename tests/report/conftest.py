@@ -244,3 +244,63 @@ def image_run(n: int, **changes: object) -> Run:
     }
     base = {"plan": IMAGE_PLAN, "profile": image_profile(), "metrics": metrics} | changes
     return make_report(items, **base), items, exhibits
+
+
+RELIABILITIES = (
+    flow.Reliability(verifier="visibility", used=True, cut=0.4, overkill=0.125, miss=0.05, good=8, bad=40),
+    flow.Reliability(verifier="placement", used=False, good=8, bad=10, why="no better than chance"),
+    flow.Reliability(verifier="type", used=False, abstained=1.0, why="it says nothing"),
+)
+ALONE = flow.Round(
+    number=1,
+    generator=None,
+    head="patch-head",
+    decision=flow.Decision(
+        adopted=True,
+        metric="auroc",
+        before=0.9124,
+        after=0.9431,
+        interval=(0.0051, 0.0612),
+        p_value=0.0042,
+        anomalies=20,
+        normals=150,
+        why="auroc 0.912 to 0.943 (difference +0.005 to +0.061), p 0.0042, on 20 real anomalies and 150 normal items: "
+        "better by real evidence at level 0.017.",
+    ),
+)
+INVENTING = flow.Round(
+    number=2,
+    generator="residual-paste",
+    head="patch-head",
+    mix=flow.Mix(
+        portions=(
+            flow.Portion(weight=1, brief=flow.Brief(kind="bent")),
+            flow.Portion(
+                weight=3,
+                brief=flow.Brief(kind="scratch", size=(0.005, 0.03), place="edge", strength=(0.5, 1.0)),
+                hard_normals=0.25,
+            ),
+        ),
+        why="By confusion: 3 of 20 real anomalies are missed.",
+    ),
+    made=40,
+    rejected={"visibility": 6, "no place": 3},
+    dropped=2,
+    reliabilities=RELIABILITIES,
+    decision=ALONE.decision.model_copy(
+        update={"adopted": False, "after": 0.9102, "interval": (-0.02, 0.01), "p_value": 0.71, "why": "auroc …: worse."}
+    ),
+    spots=(
+        flow.Spot(by="type", value="scratch", items=12, wrong=3, examples=("test/scratch/001.png",)),
+        flow.Spot(by="type", value="", items=8, wrong=0),
+        flow.Spot(by="size", value="small", items=9, wrong=3, examples=("test/scratch/001.png", "test/scratch/9.png")),
+        flow.Spot(by="normals", value="", items=150, wrong=1, examples=("test/good/003.png",)),
+    ),
+    cpu_seconds=12.34,
+)
+
+
+@pytest.fixture
+def rounds() -> tuple[flow.Round, ...]:
+    """One that learned from real anomalies alone and was adopted, one that invented and was not."""
+    return (ALONE, INVENTING)

@@ -306,3 +306,37 @@ def test_a_picture_must_be_a_picture(images: Run) -> None:
     report, items, exhibits = images
     with pytest.raises(ValueError, match="the picture 'a page' is neither PNG, JPEG nor WebP"):
         render(report, items, replace(exhibits, samples=(Picture(b"<svg onload=x>", "a page"),)))
+
+
+def test_rounds_have_a_table_that_leads_to_their_pages(
+    new_table_run: Callable[..., Run], rounds: tuple[flow.Round, ...]
+) -> None:
+    page = Page(render(*new_table_run(rounds=rounds, stopped="The last 2 rounds were not adopted.")))
+    assert [s["id"] for s in page.having("section")] == [
+        *("items", "scores", "metrics", "rounds", "plan", "data", "run", "next")
+    ]
+    assert [a["href"] for a in page.having("a") if str(a["href"]).startswith("round-")] == [
+        *("round-1.html", "round-2.html")
+    ]
+    told = page.text.split("A round leads to its page.")[1]
+    assert "Round 1real anomalies alone––0.912 → 0.943AUROC, +0.005 to +0.0610.0042adoptedBetter by real" in told
+    assert "Round 240 invented with residual-paste920.912 → 0.910AUROC, −0.020 to +0.0100.71not adoptedWorse." in told
+    assert "No further round: The last 2 rounds were not adopted." in told
+
+
+def test_rounds_that_never_began_say_why(new_table_run: Callable[..., Run]) -> None:
+    page = Page(render(*new_table_run(stopped="The time for rounds is spent.")))
+    assert "No round was begun.No further round: The time for rounds is spent." in page.text
+
+
+def test_the_method_before_the_rounds_is_no_baseline(new_table_run: Callable[..., Run]) -> None:
+    report, items, exhibits = new_table_run()
+    metrics = {"knn1": report.metrics["knn1"], "unsupervised": flow.Metrics(auroc=0.925, ap=0.9), **report.metrics}
+    page = Page(render(report.model_copy(update={"metrics": metrics}), items, exhibits))
+    methods = page.text.split("anomalies flagged")[1].split("AUROC: the chance")[0]
+    roles = ("the method after the rounds", "unsupervisedthe method before the rounds", "knn1baseline")
+    assert [methods.find(role) for role in roles] == sorted(methods.index(role) for role in roles)
+    assert "Learning from anomalies raised AUROC from 0.925 (unsupervised) to 0.931." in page.text
+    top = page.text.split("What stands out")[0]
+    assert "The rounds did not help here. Learning from anomalies lowered AP from 0.900 (unsupervised) to 0.713." in top
+    assert "The baseline wins" not in top
