@@ -13,7 +13,6 @@ have invented before. A round that is not adopted leaves nothing behind but its 
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,7 @@ from pydantic import TypeAdapter
 
 from agentad.detectors.base import Floats, Scores
 from agentad.detectors.base import joined as joined_scores
-from agentad.detectors.judged import Judged, joined
+from agentad.detectors.judged import Head, Judged, joined
 from agentad.errors import AgentadError, NotWritable
 from agentad.flow import Decision, Mix, Plan, Reliability, Round, Spot
 from agentad.llm.closed import closed
@@ -47,25 +46,6 @@ ALL = "all"
 _SEED = 7919
 """Between the seeds of successive rounds."""
 _RELIABILITIES = TypeAdapter(tuple[Reliability, ...])
-
-
-@dataclass
-class _Told:
-    """What was made for a round, over all its folds."""
-
-    made: int = 0
-    sets: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-    dropped: int = 0
-    reliabilities: tuple[Reliability, ...] = ()
-
-    def add(self, record: dict[str, Any]) -> None:
-        """Count one fold's record, `made.json`."""
-        self.made += int(record["made"])
-        self.sets += 1
-        self.rejected.update(record["rejected"])
-        self.dropped += int(record["dropped"])
-        self.reliabilities = self.reliabilities or _RELIABILITIES.validate_python(record["reliabilities"])
 
 
 @dataclass
@@ -116,33 +96,41 @@ class Rounds:
         return found
 
     def _work(self, number: int, mix: Mix | None, folder: Path) -> None:
-        told = _Told()
+        head = None
         try:
-            found = self._tried(number, mix, told)
+            found = self._tried(number, mix)
             decision = self._decided(found)
+            if decision.adopted:
+                head = self._taught(number, mix)
         except NotWritable:
             raise
         except AgentadError as error:  # a generator or head that fails costs its round, not the run
             found, decision = None, Decision(adopted=False, metric=self.metric, why=f"The round failed: {error}")
-        made = 0
         if found is not None:
             _save_unseen(found, folder / "unseen")
-            if decision.adopted:
-                made = self._adopt(number, mix, folder / "detector", told, found)
+            if head is not None:
+                self._adopt(head, folder / "detector", found)
         generator = self.loop.generator if mix is not None else None
         record = Round(
             number=number,
             generator=None if generator is None else generator.tool,
             head=self.loop.head.tool,
             mix=mix,
-            made=made or round(told.made / max(told.sets, 1)),
-            rejected=dict(told.rejected),
-            dropped=told.dropped,
-            reliabilities=told.reliabilities,
+            **self._record(number),
             decision=decision,
             spots=self._spots(found if decision.adopted and found is not None else self.unseen),
         )
         write_json(folder / "round.json", record.model_dump(mode="json"))
+
+    def _record(self, number: int) -> dict[str, Any]:
+        """What was made for a round: to be learned from if it was adopted, else without the first fold that had any."""
+        parts = (ALL, *map(str, range(len(self.folds))))
+        names = (f"round-{number}-made-{part}" for part in parts)
+        found = next((name for name in names if self.run.key(name)), None)
+        if found is None:
+            return {}
+        record = dict(self.run.read(f"{found}/made.json"))
+        return record | {"reliabilities": _RELIABILITIES.validate_python(record["reliabilities"])}
 
     def advised(self, critic: Critic) -> Advice:
         """What the next round is to invent. The critic is asked once; the run remembers the answer."""
@@ -195,24 +183,24 @@ class Rounds:
             marked=marked,
         )
 
-    def _tried(self, number: int, mix: Mix | None, told: _Told) -> Unseen:
+    def _tried(self, number: int, mix: Mix | None) -> Unseen:
         return tried(
             self.workshop.real,
             self.folds,
             lambda: make(self.loop.head),
-            lambda k: self._invented(number, mix, k, told),
+            lambda k: self._invented(number, mix, k),
             seed=self.plan.seed,
             progress=partial(self.progress, f"round {number}: trying"),
         )
 
-    def _invented(self, number: int, mix: Mix | None, k: int | None, told: _Told) -> Judged | None:
+    def _invented(self, number: int, mix: Mix | None, k: int | None) -> Judged | None:
         """What the head of the k-th fold, or of None, is taught by beside real items."""
         rounds = [*self.adopted, number] if mix is not None else self.adopted
-        parts = [self._made(n, mix if n == number else self.done[n - 1].mix, k, told) for n in rounds]
+        parts = [self._made(n, mix if n == number else self.done[n - 1].mix, k) for n in rounds]
         given = [part for part in parts if part is not None and len(part)]
         return joined(given) if given else None
 
-    def _made(self, number: int, mix: Mix | None, k: int | None, told: _Told) -> Judged | None:
+    def _made(self, number: int, mix: Mix | None, k: int | None) -> Judged | None:
         real = self.workshop.real
         known = np.arange(len(real.known)) if k is None else others(real, self.folds[k])
         if len(real.known) and not len(known):
@@ -240,8 +228,6 @@ class Rounds:
         self.run.step(name, inputs, work)
         if (number, part) not in self._memory:
             self._memory[number, part] = self.workshop.load(self.run.path / name)
-        if number == len(self.done) + 1:
-            told.add(self.run.read(f"{name}/made.json"))
         return self._memory[number, part]
 
     def _decided(self, found: Unseen) -> Decision:
@@ -296,14 +282,15 @@ class Rounds:
     def _map_at(self, index: Indices, local: Floats, k: int) -> Floats:
         return road(self.plan.modality).full_map(self.data, int(index[k]), local[k])
 
-    def _adopt(self, number: int, mix: Mix | None, folder: Path, told: _Told, found: Unseen) -> int:
-        """Write the detector that all real anomalies teach, and what was invented from them; how much that was.
+    def _taught(self, number: int, mix: Mix | None) -> Head:
+        """A head that all real anomalies teach, and what was invented from them."""
+        real, invented = self.workshop.real, self._invented(number, mix, None)
+        head: Head = make(self.loop.head).fit(real.normal, real.known, invented, seed=self.plan.seed)
+        return head
 
-        Beside it, the scores of the items it learned from by heads that have not seen them.
-        """
+    def _adopt(self, head: Head, folder: Path, found: Unseen) -> None:
+        """Write the detector with this head, and beside it scores of what it learned from by heads that had not."""
         real = self.workshop.real
-        invented = self._invented(number, mix, None, told)
-        head = make(self.loop.head).fit(real.normal, real.known, invented, seed=self.plan.seed)
         for path in sorted(self.base.rglob("*")):
             if path.is_file():
                 own = folder / path.relative_to(self.base)
@@ -315,7 +302,6 @@ class Rounds:
         index = np.concatenate([real.normal_index, real.known_index])
         order = np.argsort(index)
         save_scores(folder.parent / "held_out", index[order], joined_scores(held_out).take(order))
-        return len(self._memory[number, ALL]) if mix is not None else 0
 
 
 def _explained(scores: Scores, base: Scores) -> Scores:
