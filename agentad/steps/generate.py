@@ -208,9 +208,7 @@ def generated(
     else:
         deliver_rows(batch.origins, batch.what, folder, csv=session.profile.layout == "csv")
     if len(batch.origins) < count:
-        notes.append(
-            f"Only {len(batch.origins)} of {count} were found that meet the conditions and pass the verifiers."
-        )
+        notes.append(f"Only {len(batch.origins)} of {count} meet the conditions and pass the verifiers.")
     if len(maker.known):
         notes.append(
             f"Made from {len(maker.known)} real anomalies and from normal items that the detector learned from: do not "

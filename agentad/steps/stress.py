@@ -1,8 +1,8 @@
 """How a finished run's detector does against invented anomalies of every size, place and strength.
 
-The anomalies are put on normal images that the detector has not learned from where there are any, and no verifier looks
-at them: one that asks whether the detector sees them would leave the easy ones. What this tells is how the detector does
-on *these*; real anomalies are better evidence wherever there are any.
+The anomalies are put on normal images that the detector has not learned from where there are any, and no verifier
+looks at them: one that asks whether the detector sees them would leave the easy ones. What this tells is how the
+detector does on *these*; real anomalies are better evidence wherever there are any.
 """
 
 from __future__ import annotations
