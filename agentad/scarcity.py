@@ -237,7 +237,7 @@ class _Watcher:
         before = dict(zip(facts["items"], arrays["scores"].tolist(), strict=True))
         old, new = load(published), session.fitted
         data, labels = session.data, session.data.items.label
-        index = np.flatnonzero(labels >= 0)
+        index: Indices = np.flatnonzero(labels >= 0)
         if not len(index):
             index = session.split.train  # without any label all items are taken to be normal
         keys = fingerprints(data, session.plan.modality, index)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from agentad.errors import Infeasible, InputError, PlanRejected
-from agentad.flow import Brief, Constraint, Generation, Loop, Mix, Portion, Reliability, Step
+from agentad.flow import Brief, Constraint, Generation, Loop, Mix, Portion, Reliability, Step, SyntheticImage
 from agentad.generators.conditions import conditions_from_words
 from agentad.generators.images.conditions import brief_from_words
 from agentad.loop.delivery import deliver_images, deliver_rows
@@ -154,7 +154,7 @@ class _Batch:
         if wanted is None:
             self.what += made.what
         for k, origin in enumerate(made.origins):
-            if wanted is not None and not _still(origin.brief, wanted):
+            if wanted is not None and isinstance(origin, SyntheticImage) and not _still(origin.brief, wanted):
                 self.rejected["conditions"] += 1
                 continue
             name = f"{len(self.origins):05}"
