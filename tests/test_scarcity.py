@@ -236,3 +236,18 @@ def test_the_command_prints_one_document(grown, tmp_path, recipe, capsys):
     arguments = ["watch", "--data", str(grown(80)), "--publish", str(tmp_path / "out"), "--recipe", str(recipe)]
     assert execute([*arguments, "--settle", "0", "--once", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["state"] == "published"
+
+
+def test_what_arrives_without_a_label_starts_nothing(grown, once, monkeypatch):
+    path = grown(80)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text + "0.1,0.2,\n", encoding="utf-8")
+    assert once(path).state == "published"
+    path.write_text(text + "0.1,0.2,\n0.3,0.4,\n", encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr(scarcity.api, "run_plan", None)
+        assert once(path).state == "nothing new"
+        assert once(path).state == "unchanged"
+    decided(monkeypatch, adopted=False)
+    path.write_text(text + "0.1,0.2,\n0.3,0.4,0\n", encoding="utf-8")
+    assert once(path).state == "kept"
