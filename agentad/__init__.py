@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from agentad.api import detect, export, load, plan, profile, run, run_plan
+    from agentad.api import detect, export, generate, load, plan, profile, run, run_plan, stress
     from agentad.errors import AgentadError
     from agentad.flow import DataProfile, Plan, Report, Request, ScoredItem
+    from agentad.scarcity import watch
 
 _HOME = {
     "AgentadError": "agentad.errors",
@@ -24,11 +25,14 @@ _HOME = {
     "ScoredItem": "agentad.flow",
     "detect": "agentad.api",
     "export": "agentad.api",
+    "generate": "agentad.api",
     "load": "agentad.api",
     "plan": "agentad.api",
     "profile": "agentad.api",
     "run": "agentad.api",
     "run_plan": "agentad.api",
+    "stress": "agentad.api",
+    "watch": "agentad.scarcity",
 }
 
 __all__ = [
@@ -40,11 +44,14 @@ __all__ = [
     "ScoredItem",
     "detect",
     "export",
+    "generate",
     "load",
     "plan",
     "profile",
     "run",
     "run_plan",
+    "stress",
+    "watch",
 ]
 
 

@@ -8,22 +8,24 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from agentad.errors import AgentadError, InputError
 from agentad.exported.load import MANIFEST as EXPORT_MANIFEST
 from agentad.exported.load import is_export
 from agentad.exported.load import load as load_export
-from agentad.flow import Asked, DataProfile, Plan, Report, Request, ScoredItem, Skipped, Threshold
+from agentad.flow import Asked, DataProfile, Generation, Plan, Report, Request, ScoredItem, Skipped, Stress, Threshold
 from agentad.graph import follow
 from agentad.modalities.shown import shown
 from agentad.planning import make_plan, planner_inputs
 from agentad.planning.recipes import load_recipe
 from agentad.steps import Session
 from agentad.steps.adapt import in_place
+from agentad.steps.generate import MARK, generated
 from agentad.steps.page import show
 from agentad.steps.prepare import fetch_weights
 from agentad.steps.score import read_lines, score_all
+from agentad.steps.stress import stressed
 from agentad.store.address import stat_fingerprint
 from agentad.store.atomic import whole_folder
 from agentad.store.documents import read_json
@@ -218,6 +220,8 @@ def load(path: PathLike) -> LoadedDetector:
         DetectorRefused: damaged, or made by a version this one does not understand.
     """
     folder = Path(path)
+    if folder.is_symlink() and folder.is_dir():  # `watch` may point it elsewhere while it is read
+        folder = folder.resolve()
     if is_export(folder):
         return LoadedDetector(load_export(folder), folder, EXPORT_MANIFEST)
     if not os.path.lexists(folder / tool.MANIFEST):
@@ -300,7 +304,7 @@ def detect(
     loaded = load(detector)
     opened = loaded._look(data)
     target = _path(out) if out else runs_root() / "detections" / _detection_name(loaded, _path(data))
-    if target.exists() and not _is_detection(target):
+    if target.exists() and not _replaceable(target, "scores.jsonl"):
         raise InputError(f"{shown(target)}: not empty and not an earlier detection; give another folder with --out")
     with whole_folder(target) as folder:
         result = score_all(loaded.fitted, opened, folder, progress)
@@ -318,9 +322,82 @@ def detect(
     )
 
 
-def _is_detection(folder: Path) -> bool:
-    """Whether `folder` is empty or holds an earlier detection, and may be replaced."""
-    return folder.is_dir() and ((folder / "scores.jsonl").is_file() or not any(folder.iterdir()))
+def generate(
+    run: PathLike,
+    *,
+    count: int,
+    out: PathLike,
+    conditions: Sequence[str] = (),
+    layout: Literal["plain", "mvtec"] = "plain",
+    generator: str | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Generation:
+    """Invent anomalies from the data of a finished run; images with masks, or rows, and `manifest.jsonl`.
+
+    They are made from the anomalies that the run's rounds learned from or, without rounds, all labelled ones that can
+    be learned from, and looked at by the verifiers. The same call writes the same bytes.
+
+    Args:
+        run: a run folder, or the name of a run.
+        count: how many.
+        out: folder to write, replaced if it holds an earlier batch.
+        conditions: what every one has to be: for images such as `shape=scratch`, `size=0.01..0.05` or `place=edge`
+            (`generators.images.conditions`), for rows such as `amount above 1000` (`generators.conditions`).
+        layout: of images: `plain`, or `mvtec` (`test/TYPE`, `ground_truth/TYPE`).
+        generator: name of its tool; by default the plan's, or the one that the rules choose.
+        seed: of every random choice.
+        progress: called with (what, done, total).
+
+    Raises:
+        InputError: no such run, it is not finished, its data has changed, or conditions that do not fit the data.
+        Infeasible: nothing could be found, or nothing can be invented here.
+    """
+    if count < 1 or seed < 0:
+        raise InputError(f"count {count}, seed {seed}: give a count of at least 1 and a seed of at least 0")
+    target = _path(out)
+    if target.exists() and not _replaceable(target, MARK):
+        raise InputError(f"{shown(target)}: not empty and not an earlier batch; give another folder with --out")
+    session = _finished(run, progress)
+    with whole_folder(target) as folder:
+        found = generated(
+            session, folder, count=count, conditions=conditions, layout=layout, generator=generator, seed=seed
+        )
+    return found.model_copy(update={"dir": str(target)})
+
+
+def stress(
+    run: PathLike, *, count: int = 10, generator: str | None = None, seed: int = 0, progress: Progress = silent
+) -> Stress:
+    """Try the detector of a finished run on images with invented anomalies, by size, place and strength.
+
+    Args:
+        run: a run folder, or the name of a run.
+        count: anomalies of each size, place and strength.
+        generator: name of its tool; by default the plan's, or the one that the rules choose.
+        seed: of every random choice.
+        progress: called with (what, done, total).
+
+    Raises:
+        InputError: no such run, it is not finished, or its data has changed.
+        Infeasible: it is not of images, or nothing can be invented here.
+    """
+    if count < 1 or seed < 0:
+        raise InputError(f"count {count}, seed {seed}: give a count of at least 1 and a seed of at least 0")
+    return stressed(_finished(run, progress), count=count, generator=generator, seed=seed)
+
+
+def _finished(run: PathLike, progress: Progress) -> Session:
+    """A run that is done."""
+    report(str(run))
+    folder = find_run(str(run))
+    asked = folder.request()
+    return Session(folder, asked.request, asked.plan, progress)
+
+
+def _replaceable(folder: Path, mark: str) -> bool:
+    """Whether `folder` is empty or holds the file `mark`, and may be replaced."""
+    return folder.is_dir() and ((folder / mark).is_file() or not any(folder.iterdir()))
 
 
 def _detection_name(loaded: LoadedDetector, data: Path) -> str:

@@ -30,6 +30,7 @@ ROOMS = [
     "steps",
     "graph",
     "api",
+    "scarcity",
     "demo",
     "bench",
     "cli",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import agentad
-from agentad.cli import bench, demo, detectors, kept, machine, planning, tools
+from agentad.cli import bench, demo, detectors, kept, machine, making, planning, tools
 
 app = typer.Typer(
     name="agentad",
@@ -36,6 +36,9 @@ app.command("plan")(planning.plan)
 app.add_typer(planning.recipe, name="recipe")
 app.command("detect")(detectors.detect)
 app.command("export")(detectors.export)
+app.command("generate")(making.generate)
+app.command("stress")(making.stress)
+app.command("watch")(making.watch)
 app.add_typer(kept.runs, name="runs")
 app.add_typer(tools.tools, name="tools")
 app.add_typer(machine.models, name="models")

@@ -120,13 +120,14 @@ def recipe_run(
     """Follow a recipe or a plan. No language model takes part."""
     from agentad import api
 
-    replaced = dict(_assignment(text) for text in settings or ())
+    replaced = dict(assignment(text) for text in settings or ())
     with output.progress() as progress:
         report = api.run_plan(name, data=data, settings=replaced, exclude=exclude or (), fresh=fresh, progress=progress)
     show(report, as_json)
 
 
-def _assignment(text: str) -> tuple[str, str]:
+def assignment(text: str) -> tuple[str, str]:
+    """Field and value of a `--set`."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise InputError(f"--set {text!r}: give a field and a value, such as detector.params.sigma=1.0")

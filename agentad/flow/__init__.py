@@ -6,6 +6,7 @@ from agentad.flow.brief import Brief, Place, Shape
 from agentad.flow.card import Param, Requires, ToolCard
 from agentad.flow.constraint import Beyond, Constraint, Derived, Fixed, Limit, OneOf
 from agentad.flow.evidence import CategoryEvidence, ColumnEvidence, Evidence, RegionEvidence, ScoredItem
+from agentad.flow.generation import Generation, Stress, StressCell
 from agentad.flow.loop import Loop
 from agentad.flow.plan import Plan
 from agentad.flow.profile import Column, ColumnKind, DataProfile, ImageFacts, Modality, Skipped, TableFacts
@@ -31,6 +32,7 @@ __all__ = [
     "Derived",
     "Evidence",
     "Fixed",
+    "Generation",
     "ImageFacts",
     "Limit",
     "Loop",
@@ -54,6 +56,8 @@ __all__ = [
     "Skipped",
     "Spot",
     "Step",
+    "Stress",
+    "StressCell",
     "Synthesis",
     "SyntheticImage",
     "SyntheticRow",

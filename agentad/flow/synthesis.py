@@ -21,6 +21,7 @@ class SyntheticRow(Noun):
     """Id of the real row nearest to it."""
     distance_ratio: float
     """Distance to that row, in units of how far a normal row is from its own nearest. 0 would be a copy."""
+    verdicts: tuple[Verdict, ...] = ()
 
 
 class Synthesis(Noun):

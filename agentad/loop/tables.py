@@ -12,7 +12,7 @@ import numpy as np
 from agentad.detectors.base import Floats, Scores
 from agentad.detectors.judged import Judged, joined
 from agentad.errors import Infeasible
-from agentad.flow import Loop, Mix, SyntheticRow
+from agentad.flow import Loop, Mix, SyntheticRow, Verdict
 from agentad.generators import Generated, generate_rows
 from agentad.loop.making import ATTEMPTS, dealt
 from agentad.loop.workshop import Made, Places, Real, source_normals
@@ -85,7 +85,7 @@ class TableWorkshop:
                 looked = panel.inspect(Candidates(judged, np.full(len(judged), kind or "", object)))
                 rejected.update(name for name in looked.rejected_by if name)
                 good = np.flatnonzero(looked.accepted)
-                kept.append(_Kept(generated, judged.take(good), good, number))
+                kept.append(_Kept(generated, judged.take(good), good, number, looked.verdicts))
                 number += len(good)
             left = n - number
             progress("inventing", number, n)
@@ -157,11 +157,13 @@ class _Kept:
     """Positions among the generated rows."""
     number: int
     """Rows kept before."""
+    verdicts: tuple[tuple[Verdict, ...], ...]
+    """Of each generated row."""
 
     @property
     def origins(self) -> list[SyntheticRow]:
         rows = self.generated.synthesis.rows
         return [
-            rows[at].model_copy(update={"id": f"synthetic-{self.number + k}"})
+            rows[at].model_copy(update={"id": f"synthetic-{self.number + k}", "verdicts": self.verdicts[at]})
             for k, at in enumerate(self.good.tolist())
         ]

@@ -55,11 +55,12 @@ def impossible(situation: Situation, training: Training) -> str | None:
 def about_loop(loop: Loop, situation: Situation) -> str:
     """What the loop will do on this data, and what can be proven."""
     maker = loop.generator.tool if loop.generator else "nothing"
-    if not situation.shown_anomalies:
+    if loop.shots == 0 or not situation.shown_anomalies:
         why = " (an anomalous image teaches only with a mask)" if situation.profile.anomalous else ""
+        none = f"There is no real anomaly to learn from{why}" if loop.shots != 0 else "No real anomaly is learned from"
         return (
-            f"Anomalies are invented with {maker} and learned from. There is no real anomaly to learn from{why}, so "
-            "nothing can be proven to help: what is kept only does not harm normal items."
+            f"Anomalies are invented with {maker} and learned from. {none}, so nothing can be proven to help: what is "
+            "kept only does not harm normal items."
         )
     more = f", and more are invented with {maker}," if loop.generator else ""
     return (

@@ -17,7 +17,7 @@ from agentad.tools.scored import load_scores, save_scores
 def fit(session: Session, folder: Path) -> None:
     """`detector/`, `baselines/NAME/`, and in `held_out/NAME/` held-out scores of training items.
 
-    Of those the run has to score; of the detector all, where rounds are to come.
+    Of those the run has to score; of the detector all, which rounds and `generate` ask for.
     """
     plan, split = session.plan, session.split
     chosen = [plan.detector, *plan.baselines]
@@ -38,7 +38,7 @@ def fit(session: Session, folder: Path) -> None:
             shared = seen == tool.seen_by(plan.detector, plan)
             beside = folder / "detector" if shared else None
             tool.save(made, folder / "baselines" / step.tool, beside=beside)
-        wanted = np.isin(sample, split.scored) | (plan.loop is not None and step is plan.detector)
+        wanted = np.isin(sample, split.scored) | (step is plan.detector)
         save_scores(folder / "held_out" / step.tool, sample[wanted], made.scorer.held_out.take(wanted))
     session.progress("fitting", len(chosen), len(chosen))
 

@@ -72,14 +72,44 @@ def test_a_plan_is_a_recipe_without_holes(cards, asked, bare, table, tmp_path: P
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_built_in_recipes_make_plans(cards, bare, table, images, name: str):
     recipe = yaml.safe_load(assets.read("recipes", f"{name}.yaml"))
-    profile = {"table": table, "image": images}[recipe["modality"]](unlabelled=500)
-    plan = load_recipe(name, bare, profile, cards)
+    profiles = {"table": table, "image": images}
+    wanted = recipe["modality"]
+    for modality in profiles if wanted is None else [wanted]:
+        plan = load_recipe(name, bare, profiles[modality](unlabelled=500), cards)
+        _check_plan(plan, recipe, name)
+    assert describe(assets.find("recipes", f"{name}.yaml")) == recipe["about"]
+    if wanted is not None:
+        other = {"table": images, "image": table}[wanted](unlabelled=500)
+        with pytest.raises(InputError, match=rf"{name}\.yaml: "):
+            load_recipe(name, bare, other, cards)
+
+
+def _check_plan(plan: Plan, recipe: dict, name: str):
     assert (plan.request, plan.target_far, plan.planner) == (recipe["request"], recipe["target_far"], f"recipe {name}")
     assert [step.tool for step in plan.baselines] == ["memory-bank"]
-    assert describe(assets.find("recipes", f"{name}.yaml")) == recipe["about"]
-    other = {"table": images, "image": table}[recipe["modality"]](unlabelled=500)
-    with pytest.raises(InputError, match=rf"{name}\.yaml: "):
-        load_recipe(name, bare, other, cards)
+    given = recipe.get("loop") or {}
+    assert (plan.loop is not None) == bool(given)
+    for field in ("rounds", "count", "shots", "metric"):
+        if given.get(field) is not None:
+            assert getattr(plan.loop, field) == given[field]
+
+
+def test_without_shots_nothing_is_said_to_be_proven(cards, bare, images):
+    marked = images(normal=100, anomalous=12)
+    plan = load_recipe("zero-shot-defects", bare, marked, cards)
+    assert (plan.loop.shots, plan.loop.generator.tool) == (0, "manipulated-normals")
+    assert plan.assumptions[-1].endswith(
+        "No real anomaly is learned from, so nothing can be proven to help: what is kept only does not harm normal "
+        "items."
+    )
+
+
+@pytest.mark.parametrize("name", ["few-shot-defects", "zero-shot-defects", "rare-rows", "stress-test", "data-scarcity"])
+def test_recipes_of_rounds_comment_every_field(name: str):
+    lines = assets.read("recipes", f"{name}.yaml").splitlines()
+    fields = [line for line in lines if line and not line.startswith("#")]
+    spoken = ("about: ", "request: ", "loop:", "  generator:", "    tool:", "    why:")
+    assert [line for line in fields if "#" not in line and not line.startswith(spoken)] == []
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
