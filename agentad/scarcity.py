@@ -253,7 +253,7 @@ class _Watcher:
         if (y[told] == 1).any():
             chosen = strict if enough and (y[strict] == 0).any() else told
             loop = session.plan.loop
-            metric = loop.metric if loop is not None and loop.metric != "pixel_ap" else "auroc"
+            metric = "ap" if loop is not None and loop.metric == "ap" else "auroc"
             return decide(
                 first[chosen],
                 second[chosen],
