@@ -179,7 +179,7 @@ class AdaptedVit(nn.Module):
         lora = get_peft_model_state_dict(self.lora)
         found = {_LORA + name: tensor for name, tensor in lora.items()}
         found |= {_READOUT + name: tensor for name, tensor in self.readout.state_dict().items()}
-        return {name: tensor.detach().float().cpu().numpy() for name, tensor in found.items()}
+        return {name: tensor.detach().float().cpu().numpy().copy() for name, tensor in found.items()}
 
     def take(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take what `arrays` gave.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentad.detectors.base import Scores
-from agentad.detectors.judged import Judged, joined
+from agentad.detectors.judged import Judged, Pictures, joined
 from agentad.flow import Brief, Loop, Mix, SyntheticImage, Verdict
 from agentad.generators.images.base import Defect, DrawnImage, Mask, Pixels
 from agentad.loop.feedback import Marks, marks
@@ -51,7 +52,9 @@ def opened(
     chosen = np.sort(np.random.default_rng(seed).permutation(len(index))[:MOST_NORMALS])
     index, scores = index[chosen], scores.take(chosen)
     group = data.items.group[index]
-    normal = Judged(_encoded(fitted, data, index, progress), scores, group=group)
+    normal = Judged(
+        _encoded(fitted, data, index, progress), scores, group=group, pictures=_pictures(fitted, data, index)
+    )
     masks = [data.mask(int(i)) for i in known]
     x = _encoded(fitted, data, known, progress)
     shape = x.shape[1:3]
@@ -61,10 +64,11 @@ def opened(
         fitted.scorer.score(x) if len(x) else scores.take(np.arange(0)),
         where.reshape(-1, *shape),
         data.items.group[known],
+        _pictures(fitted, data, known),
     )
     blank = np.zeros((len(index), *shape), np.float32)
     real = Real(
-        Judged(normal.x, scores, blank, group),
+        replace(normal, where=blank),
         anomalies,
         index,
         known,
@@ -83,12 +87,21 @@ def _encoded(fitted: FittedDetector, data: ImageData, index: Indices, progress: 
     return np.concatenate(found) if found else road("image").blank(fitted.encoder)[:0]
 
 
+def _pictures(fitted: FittedDetector, data: ImageData, index: Indices) -> Pictures:
+    return Pictures(fitted.encoder, tuple(partial(data.read, int(i)) for i in index))
+
+
+def _given(image: Pixels) -> Pixels:
+    return image
+
+
 class ImageWorkshop:
     """See `Workshop`."""
 
     def __init__(self, loop: Loop, fitted: FittedDetector, data: ImageData, real: Real) -> None:
         self.real = real
         self._loop, self._fitted, self._data = loop, fitted, data
+        self._uses_images = bool(getattr(make(loop.head), "uses_images", False))
         self._panels: dict[tuple[int, ...], Panel] = {}
         if loop.generator is not None:
             self._generator = make(loop.generator)
@@ -243,4 +256,7 @@ class ImageWorkshop:
         x = np.concatenate(parts) if parts else self.real.normal.x[:0]
         where = np.array([cell_share(mask, x.shape[1:3]) for mask in masks], np.float32).reshape(-1, *x.shape[1:3])
         scores = self._fitted.scorer.score(x) if len(x) else self.real.normal.scores.take(np.arange(0))
-        return Judged(x, scores, where)
+        pictures = None
+        if self._uses_images:  # they stay in memory with what is learned from them
+            pictures = Pictures(encoder, tuple(partial(_given, image) for image in images))
+        return Judged(x, scores, where, pictures=pictures)

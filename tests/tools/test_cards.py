@@ -33,6 +33,7 @@ NAMES = [
     "guided-rows",
     "isolation-forest",
     "local-outlier-factor",
+    "lora-head",
     "mahalanobis",
     "manipulated-normals",
     "masked-diffusion",
