@@ -31,7 +31,7 @@ LAYERS = ("qkv", "out")
 """The adapted layers of each block: queries, keys and values in one, and what follows attention."""
 Read = Callable[[], Image]
 """Gives an image when it is wanted, so that not all of them are in memory."""
-_ALPHA = 2.0
+_ALPHA = 2
 """α / r."""
 _DECAY = 0.01
 _LORA, _READOUT = "lora.", "readout."
@@ -94,10 +94,10 @@ class AdaptedVit(nn.Module):
         super().__init__()
         vit = transformer(encoder)
         shared: dict[int, Any] = {id(weight): weight for weight in vit.network.parameters()}
-        config = LoraConfig(r=rank, lora_alpha=_ALPHA * rank, target_modules=list(LAYERS))  # type: ignore[arg-type]
+        config = LoraConfig(r=rank, lora_alpha=_ALPHA * rank, target_modules=list(LAYERS))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.lora = get_peft_model(deepcopy(vit.network, shared), config)  # type: ignore[arg-type]
+            self.lora = get_peft_model(deepcopy(vit.network, shared), config)
         device = next(vit.network.parameters()).device
         self.readout = nn.Linear(vit.channels, fine * fine, device=device)
         nn.init.zeros_(self.readout.weight)
@@ -115,7 +115,8 @@ class AdaptedVit(nn.Module):
             tokens = self.features.tokens(pixels)
         tokens = functional.normalize(tokens.float(), dim=-1) * tokens.shape[-1] ** 0.5  # each channel about 1
         odds: Tensor = self.readout(tokens)  # (b, h, w, fine²)
-        return odds.unflatten(-1, (self.fine, self.fine)).transpose(2, 3).flatten(3, 4).flatten(1, 2)
+        b, h, w, _ = odds.shape
+        return odds.view(b, h, w, self.fine, self.fine).transpose(2, 3).reshape(b, h * self.fine, w * self.fine)
 
     def log_odds(self, images: Sequence[Read]) -> NDArray[np.float32]:
         """(n, fine · rows, fine · columns) of n images, each of which alone decides about its own."""

@@ -38,7 +38,7 @@ def test_the_adapter_is_used_and_can_be_taken_away(tiny, spots, tmp_path):
         request="find the bad ones",
         modality="image",
         training="normal",
-        encoder=Step(tool="dinov2-small", params={"size": 56, "blocks": "1", "tiles": 1}, why=""),
+        encoder=Step(tool="dinov2-small", params={"size": 112, "blocks": "1", "tiles": 1}, why=""),
         detector=Step(tool="memory-bank", params={"size": 500}, why=""),
         loop=Loop(head=HEAD),
     )
