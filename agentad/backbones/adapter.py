@@ -95,11 +95,11 @@ class AdaptedVit(nn.Module):
         vit = transformer(encoder)
         shared: dict[int, Any] = {id(weight): weight for weight in vit.network.parameters()}
         config = LoraConfig(r=rank, lora_alpha=_ALPHA * rank, target_modules=list(LAYERS))
+        device = next(vit.network.parameters()).device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.lora = get_peft_model(deepcopy(vit.network, shared), config)
-        device = next(vit.network.parameters()).device
-        self.readout = nn.Linear(vit.channels, fine * fine, device=device)
+            self.readout = nn.Linear(vit.channels, fine * fine, device=device)
         nn.init.zeros_(self.readout.weight)
         nn.init.zeros_(self.readout.bias)
         self.fine = fine
