@@ -110,8 +110,11 @@ class NetworkPatches(ABC):
 
     def features(self, pixels: Tensor) -> Tensor:
         """(b, rows, columns, channels) float16 features of resized images (b, 3, height, width) uint8."""
-        levels = [functional.normalize(level, dim=-1) for level in self._whole(pixels)]
-        return torch.cat(levels, dim=-1).half().cpu()
+        return self.tokens(pixels).half().cpu()
+
+    def tokens(self, pixels: Tensor) -> Tensor:
+        """`features` in float32 on the network's device, for whoever wants gradients."""
+        return torch.cat([functional.normalize(level, dim=-1) for level in self._whole(pixels)], dim=-1)
 
     def save(self, folder: Path) -> None:
         """Write the weights that are used, their origin, the settings and the shape of the grid."""

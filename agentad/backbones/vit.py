@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, cast
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from agentad.backbones import checkpoint, vit_network
 from agentad.backbones.catalog import find
@@ -41,6 +42,17 @@ class VitPatches(NetworkPatches):
     def channels(self) -> int:
         """Length of a patch's feature vector."""
         return self._vit.hidden * len(self._blocks)
+
+    @property
+    def network(self) -> VitNetwork:
+        """The transformer, frozen."""
+        return self._network
+
+    def running(self, network: nn.Module) -> Self:
+        """The same encoder on another network that takes and gives what `network` does. `save` writes this one's."""
+        other = copy(self)
+        other._network = cast(VitNetwork, network)
+        return other
 
     def _prepare(self, folder: Path) -> None:
         held = checkpoint.verify(folder)

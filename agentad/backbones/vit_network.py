@@ -20,7 +20,7 @@ Rotation = tuple[Tensor, Tensor]
 
 
 class Block(nn.Module):
-    """Attention and an MLP, each added to its input."""
+    """Attention and an MLP, each added to its input. Attention's layers are modules, so that peft can adapt them."""
 
     def __init__(self, vit: Vit, part: Mapping[str, Tensor]) -> None:
         super().__init__()
@@ -31,18 +31,18 @@ class Block(nn.Module):
         self.scales = _kept(part.get("scale1", ones), part.get("scale2", ones))
         self.norm1 = _kept(part["norm1.weight"], part["norm1.bias"])
         self.norm2 = _kept(part["norm2.weight"], part["norm2.bias"])
-        self.qkv = _kept(
+        self.qkv = _linear(
             torch.cat([part["query.weight"] * queries_by, part["key.weight"], part["value.weight"]]),
             torch.cat([part["query.bias"] * queries_by, part.get("key.bias", zeros), part["value.bias"]]),
         )
-        self.out = _kept(part["out.weight"], part["out.bias"])
+        self.out = _linear(part["out.weight"], part["out.bias"])
         self.up = _kept(part["up.weight"], part["up.bias"])
         self.down = _kept(part["down.weight"], part["down.bias"])
 
     def forward(self, x: Tensor, rotation: Rotation | None) -> Tensor:
         """(b, tokens, hidden) to the same."""
         seen = self._attend(self._norm(x, self.norm1), rotation)
-        x = torch.addcmul(x, functional.linear(seen, *self.out), self.scales[0])
+        x = torch.addcmul(x, self.out(seen), self.scales[0])
         inner = functional.linear(self._norm(x, self.norm2), *self.up)
         inner = functional.gelu(inner, approximate=self.gelu)
         return torch.addcmul(x, functional.linear(inner, *self.down), self.scales[1])
@@ -53,7 +53,7 @@ class Block(nn.Module):
 
     def _attend(self, x: Tensor, rotation: Rotation | None) -> Tensor:
         batch, tokens, hidden = x.shape
-        qkv = functional.linear(x, *self.qkv).view(batch, tokens, 3, self.heads, -1)
+        qkv = self.qkv(x).view(batch, tokens, 3, self.heads, -1)
         queries, keys, values = qkv.permute(2, 0, 3, 1, 4)  # each (b, heads, tokens, channels of a head)
         if rotation is not None:
             queries, keys = _rotated(queries, rotation), _rotated(keys, rotation)
@@ -158,3 +158,10 @@ def _of_block(family: Family, number: int, weights: Mapping[str, Tensor]) -> dic
 
 def _kept(*tensors: Tensor) -> nn.ParameterList:
     return nn.ParameterList(nn.Parameter(tensor.contiguous(), requires_grad=False) for tensor in tensors)
+
+
+def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+    with torch.device("meta"):  # no time and no random numbers for weights that are replaced
+        layer = nn.Linear(weight.shape[1], weight.shape[0])
+    layer.weight, layer.bias = (nn.Parameter(tensor.contiguous(), requires_grad=False) for tensor in (weight, bias))
+    return layer

@@ -169,7 +169,7 @@ class PatchHead:
         if not len(normal) or not anomalies:
             count = sum(map(len, anomalies))
             raise InputError(f"a head learns from normal images and anomalies, got {len(normal)} and {count}")
-        where = [self._finely(part) for part in anomalies]
+        where = [self.outlines(part) for part in anomalies]
         for part, own in zip(anomalies, where, strict=True):
             if not np.any(own > 0):
                 raise InputError(
@@ -180,7 +180,8 @@ class PatchHead:
     def _grid(self, items: Judged) -> tuple[int, int]:
         return self.fine * items.x.shape[1], self.fine * items.x.shape[2]
 
-    def _finely(self, part: Judged) -> Floats:
+    def outlines(self, part: Judged) -> Floats:
+        """Which share of each cell of anomalies is anomalous, (n, fine · h, fine · w). Raises InputError."""
         if part.where is None:
             raise InputError(
                 f"{len(part)} anomalies are not outlined, and a patch head learns from outlines. Give a mask for each "

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentad.detectors.base import Scores
-from agentad.detectors.judged import Judged, joined
+from agentad.detectors.judged import Judged, Pictures, joined
 from agentad.flow import Brief, Loop, Mix, SyntheticImage, Verdict
 from agentad.generators.images.base import Defect, DrawnImage, Mask, Pixels
 from agentad.loop.feedback import Marks, marks
@@ -53,16 +53,18 @@ def opened(
     chosen = np.sort(np.random.default_rng(seed).permutation(len(index))[:MOST_NORMALS])
     index, scores = index[chosen], scores.take(chosen)
     group = data.items.group[index]
-    normal = Judged(_encoded(fitted, data, index, progress), scores, group=group)
+    normal = Judged(
+        _encoded(fitted, data, index, progress), scores, group=group, pictures=_pictures(fitted, data, index)
+    )
     masks = [data.mask(int(i)) for i in known]
     x = _encoded(fitted, data, known, progress)
     grid = x.shape[1] * fine, x.shape[2] * fine
     where = shares([mask for mask in masks if mask is not None], grid)
     found = fitted.scorer.score(x) if len(x) else scores.take(np.arange(0))
-    anomalies = Judged(x, found, where, data.items.group[known])
+    anomalies = Judged(x, found, where, data.items.group[known], _pictures(fitted, data, known))
     blank = np.zeros((len(index), *grid), np.float32)
     real = Real(
-        Judged(normal.x, scores, blank, group),
+        replace(normal, where=blank),
         anomalies,
         index,
         known,
@@ -86,6 +88,14 @@ def _encoded(fitted: FittedDetector, data: ImageData, index: Indices, progress: 
     return np.concatenate(found) if found else road("image").blank(fitted.encoder)[:0]
 
 
+def _pictures(fitted: FittedDetector, data: ImageData, index: Indices) -> Pictures:
+    return Pictures(fitted.encoder, tuple(partial(data.read, int(i)) for i in index))
+
+
+def _given(image: Pixels) -> Pixels:
+    return image
+
+
 class ImageWorkshop:
     """See `Workshop`."""
 
@@ -93,6 +103,7 @@ class ImageWorkshop:
         self.real = real
         self._loop, self._fitted, self._data = loop, fitted, data
         self._fine = _fineness(loop)
+        self._uses_images = bool(getattr(make(loop.head), "uses_images", False))
         self._panels: dict[tuple[int, ...], Panel] = {}
         if loop.generator is not None:
             self._generator = make(loop.generator)
@@ -258,4 +269,7 @@ class ImageWorkshop:
         x = np.concatenate(parts) if parts else self.real.normal.x[:0]
         where = shares(masks, (x.shape[1] * self._fine, x.shape[2] * self._fine))
         scores = self._fitted.scorer.score(x) if len(x) else self.real.normal.scores.take(np.arange(0))
-        return Judged(x, scores, where)
+        pictures = None
+        if self._uses_images:  # they stay in memory with what is learned from them
+            pictures = Pictures(encoder, tuple(partial(_given, image) for image in images))
+        return Judged(x, scores, where, pictures=pictures)

@@ -16,8 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+
+from agentad.backbones.encoder import Image
 from agentad.detectors.base import Detector, Floats, Scores, State
-from agentad.detectors.judged import Head, Judged
+from agentad.detectors.judged import Head, Judged, Pictures
 from agentad.flow import Step, Threshold
 from agentad.store.arrays import load_state, save_state
 from agentad.tools import fitted as tool
@@ -45,10 +48,15 @@ class Adapted:
         """How many the detector was told of."""
         return int(getattr(self.base, "categories", 0))
 
-    def score(self, x: Floats, **told: Any) -> Scores:
+    @property
+    def uses_images(self) -> bool:
+        """Whether `score` has to be given `pictures`, the images behind the items."""
+        return bool(getattr(self.head, "uses_images", False))
+
+    def score(self, x: Floats, *, pictures: Pictures | None = None, **told: Any) -> Scores:
         """Scores by both. Higher = more anomalous."""
         found = self.base.score(x, **told)
-        return replace(self.head.score(Judged(x, found)), category=found.category)
+        return replace(self.head.score(Judged(x, found, pictures=pictures)), category=found.category)
 
     def state(self) -> State:
         """The detector's, as it was before: evidence is read from it."""
@@ -93,8 +101,13 @@ def load(folder: Path) -> FittedDetector:
         head = resolve(load_cards()[step.tool]).restore(State(*load_state(own / "head")))
         scorer = cast(Any, Adapted(fitted.scorer, head, step))
         found = tool.with_calibration(fitted.plan, fitted.encoder, scorer, own)
-        tool.try_out(scorer, road(fitted.plan.modality).blank(fitted.encoder))
+        told = {"pictures": Pictures(fitted.encoder, (_blank,))} if scorer.uses_images else {}
+        tool.try_out(scorer, road(fitted.plan.modality).blank(fitted.encoder), **told)
     return found
+
+
+def _blank() -> Image:
+    return np.zeros((8, 8, 3), np.uint8)
 
 
 def read_threshold(folder: Path) -> Threshold:

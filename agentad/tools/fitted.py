@@ -18,16 +18,19 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agentad import __version__
+from agentad.backbones.encoder import Image
 from agentad.backbones.paired import PairedEncoder
 from agentad.detectors.base import Detector, Floats, Scores, State
 from agentad.detectors.conformal import Calibration, conformal_p_values
+from agentad.detectors.judged import Pictures
 from agentad.errors import DetectorRefused, InputError, MissingExtra
 from agentad.flow import CategoryEvidence, Evidence, Plan, Step, Threshold, ToolCard
 from agentad.modalities.items import Items
@@ -95,10 +98,10 @@ class FittedDetector:
 
     def score(self, data: Any, batch: Batch) -> Scores:
         """Scores of the items of `batch`, some of the items of `data`; told their categories where that counts."""
-        if not self.categories:
-            return self.scorer.score(batch.x)
-        told: Any = self.scorer
-        return cast(Scores, told.score(batch.x, categories=self._places(data, batch)))
+        told: dict[str, Any] = {"categories": self._places(data, batch)} if self.categories else {}
+        if getattr(self.scorer, "uses_images", False):
+            told["pictures"] = Pictures(self.encoder, tuple(partial(_given, image) for image in batch.raw))
+        return self.scorer.score(batch.x, **told)
 
     def evidence(self, data: Any, batch: Batch, scores: Scores) -> Sequence[tuple[Evidence, ...]]:
         """Why the items of `batch` have their `scores`."""
@@ -316,9 +319,16 @@ def _sample(scores: NDArray[Any]) -> NDArray[np.float64]:
     return scores.astype(np.float64)
 
 
-def try_out(scorer: Detector, x: Floats) -> None:
-    """Score one encoded item, so that arrays of shapes that do not fit are found before they are used."""
-    found = scorer.score(x)
+def _given(image: Image) -> Image:
+    return image
+
+
+def try_out(scorer: Detector, x: Floats, **told: Any) -> None:
+    """Score one encoded item, so that arrays of shapes that do not fit are found before they are used.
+
+    `told` is what the scorer wants to be given beside it.
+    """
+    found = scorer.score(x, **told)
     if found.item.shape != (1,) or not (_fits(found.local, x) and _fits(found.doubt, x)):
         raise ValueError(f"the detector does not fit its encoder, whose items have the shape {x.shape[1:]}")
 

@@ -36,6 +36,7 @@ NAMES = [
     "latent-inpainting",
     "local-outlier-factor",
     "local-score-diffusion",
+    "lora-head",
     "mahalanobis",
     "manipulated-normals",
     "masked-diffusion",
