@@ -6,6 +6,7 @@ columns, both in units of the spread of normal ones.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -49,16 +50,19 @@ def told(made: Made, real: Real, judged: Judged, labels: Any, kinds: Any) -> dic
         kinds: (m,) theirs.
     """
     found: dict[str, Any] = {"made": len(made.judged), "rejected": dict(made.rejected), "dropped": made.dropped}
-    space = _Space(real.normal)
+    outlined = made.judged, real.normal, real.known, judged
+    invented_items, normal, known_items, judged = (_by_patch(part) for part in outlined)
+    space = _Space(normal)
     unseen_at = np.flatnonzero(np.asarray(labels) == 1)
-    unseen_judged = _outlined(judged.take(unseen_at), real)
-    unseen, invented, known = (space.of(part) for part in (unseen_judged, made.judged, real.known))
-    usual = real.normal.take(np.flatnonzero(~real.source))
+    unseen_at = unseen_at[_outlined(judged.take(unseen_at))]
+    unseen_items = judged.take(unseen_at)
+    unseen, invented, known = (space.of(part) for part in (unseen_items, invented_items, known_items))
+    usual = normal.take(np.flatnonzero(~real.source))
     seen = Visibility().fit(_candidates(usual), _candidates(usual.take(np.arange(0))))
-    found["visible"] = _share(seen.measure(_candidates(made.judged)) > 1)
+    found["visible"] = _share(seen.measure(_candidates(invented_items)) > 1)
     if len(unseen) < FEWEST or len(invented) < 2:
         return {"generation": found}
-    found["visible_real"] = _share(seen.measure(_candidates(unseen_judged)) > 1)
+    found["visible_real"] = _share(seen.measure(_candidates(unseen_items)) > 1)
     found["kernel_distance"] = kernel_distance(invented, unseen)
     if len(known) > 1:
         found["kernel_distance_known"] = kernel_distance(known, unseen)
@@ -109,9 +113,20 @@ class _Space:
         return np.asarray((pooled - self._centre) / self._scale)
 
 
-def _outlined(items: Judged, real: Real) -> Judged:
-    """The items whose mask marks something; all rows."""
-    return items if items.where is None else items.take(np.flatnonzero(items.where.reshape(len(items), -1).any(axis=1)))
+def _by_patch(items: Judged) -> Judged:
+    """Items with outlines no finer than their patches."""
+    if items.where is None or items.where.shape[1:] == items.x.shape[1:3]:
+        return items
+    n, rows, columns = items.x.shape[:3]
+    parts = items.where.reshape(n, rows, -1, columns, items.where.shape[2] // columns)
+    return replace(items, where=parts.mean(axis=(2, 4)))
+
+
+def _outlined(items: Judged) -> NDArray[np.bool_]:
+    """(n,) whether an item's mask marks something; True for rows."""
+    if items.where is None:
+        return np.ones(len(items), np.bool_)
+    return np.asarray(items.where.reshape(len(items), -1).any(axis=1))
 
 
 def _candidates(items: Judged) -> Candidates:

@@ -56,7 +56,7 @@ def bench_loop(
         configurations: names separated by commas; `default`: `unsupervised`, `few-real`, `paste`, `loop`.
         rounds: of the loop, at most.
         count: invented items of one lot.
-        metric: what the gate goes by, without one AUROC for images and average precision for tables.
+        metric: what the gate goes by; without one pixel AP for images and AP for tables.
         max_rows: longer tables are thinned to about this many rows.
         out: where finished rows are kept, by default in the folder of runs.
         progress: called with (what, done, total).

@@ -17,7 +17,7 @@ from agentad.bench.methods import Method
 from agentad.bench.table_suite import Tables
 from agentad.flow import Loop, Modality, Request, Step
 from agentad.metrics import ap, aupro, auroc, by_type, count_pixels, pixel_ap
-from agentad.modalities.image.maps import cell_share
+from agentad.modalities.image.maps import shares
 from agentad.planning.choose import choose
 from agentad.planning.situation import Cards, Kind, Situation
 from agentad.planning.strategies import STRATEGIES
@@ -47,8 +47,7 @@ class Configured:
     def __init__(self, shots: tuple[int, ...], rounds: int, count: int, metric: str | None, progress: Progress) -> None:
         self.shots = shots
         self._cards = load_cards()
-        usual = "ap" if self.modality == "table" else "auroc"
-        self._loop: dict[str, Any] = {"rounds": rounds, "count": count, "metric": metric or usual}
+        self._loop: dict[str, Any] = {"rounds": rounds, "count": count, "metric": metric}
         self._progress = progress
         self.options = {"shots": list(shots), **self._loop}
         learned = () if max(shots) == 0 else (FEW_REAL, PASTE)
@@ -177,7 +176,7 @@ def _outlines(case: LoopCase) -> Any:
     for at in np.flatnonzero(case.data.items.label[case.pool] == 1).tolist():
         mask = case.data.mask(int(case.pool[at]))
         if mask is not None:
-            found[at] = cell_share(mask, shape)
+            found[at] = shares([mask], shape)[0]
     return found
 
 

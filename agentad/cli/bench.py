@@ -123,7 +123,7 @@ def bench_loop(
     rounds: Annotated[int, typer.Option(min=1, max=20, help="Rounds of the loop, at most.")] = 3,
     count: Annotated[int, typer.Option(min=1, help="Invented items of one lot.")] = 100,
     metric: Annotated[
-        Gated | None, typer.Option(help="What the gate goes by; else auroc for images and ap for tables.")
+        Gated | None, typer.Option(help="What the gate goes by; else pixel_ap for images and ap for tables.")
     ] = None,
     max_rows: Annotated[int, typer.Option(min=2, help="Longer tables are thinned to about this many rows.")] = 50_000,
     out: Out = None,

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -75,6 +77,14 @@ def test_copies_are_told():
     copied = said(known.take(np.array([0, 1] * 4)), list("pq" * 4), known)
     assert (copied["copies"], copied["diversity"]) == (1.0, 0.0)
     assert copied["nearest_real"] == pytest.approx(0, abs=1e-6)
+
+
+def test_outlines_may_be_finer_than_patches():
+    coarse = anomalies(["a", "b"] * 4, 3)
+    fine = replace(coarse, where=coarse.where.repeat(3, axis=1).repeat(3, axis=2))
+    known = anomalies(["a", "b"] * 8, 2)
+    known = replace(known, where=known.where.repeat(3, axis=1).repeat(3, axis=2))
+    assert said(fine, list("pq" * 4), known) == said(coarse, list("pq" * 4))
 
 
 def test_what_cannot_be_seen_is_told():
