@@ -117,8 +117,8 @@ def _by_patch(items: Judged) -> Judged:
     """Items with outlines no finer than their patches."""
     if items.where is None or items.where.shape[1:] == items.x.shape[1:3]:
         return items
-    n, rows, columns = items.x.shape[:3]
-    parts = items.where.reshape(n, rows, -1, columns, items.where.shape[2] // columns)
+    (rows, columns), (height, width) = items.x.shape[1:3], items.where.shape[1:]
+    parts = items.where.reshape(len(items), rows, height // rows, columns, width // columns)
     return replace(items, where=parts.mean(axis=(2, 4)))
 
 
@@ -126,7 +126,7 @@ def _outlined(items: Judged) -> NDArray[np.bool_]:
     """(n,) whether an item's mask marks something; True for rows."""
     if items.where is None:
         return np.ones(len(items), np.bool_)
-    return np.asarray(items.where.reshape(len(items), -1).any(axis=1))
+    return np.asarray(items.where.any(axis=(1, 2)))
 
 
 def _candidates(items: Judged) -> Candidates:
