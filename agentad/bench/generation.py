@@ -1,7 +1,7 @@
 """What invented anomalies are like, beside real ones that neither generator nor verifier has seen.
 
 All of it is told by one vector per anomaly: of an image the mean of the patch features under its mask, of a row its
-columns, both in units of the spread of normal ones.
+columns, both in units of the spread of normal ones; of columns sign(u) log(1 + |u|), or the farthest row would decide.
 """
 
 from __future__ import annotations
@@ -105,11 +105,11 @@ class _Space:
     def of(self, items: Judged) -> NDArray[np.float64]:
         """(n, d) one vector for each item."""
         if items.x.ndim == 2:
-            pooled = np.asarray(items.x, np.float64)
-        else:
-            pooled = np.zeros((len(items), items.x.shape[-1]))
-            for i, x in enumerate(items.x):
-                pooled[i] = x.reshape(-1, x.shape[-1])[claimed(items, i)].mean(axis=0)
+            u = (items.x - self._centre) / self._scale
+            return np.asarray(np.sign(u) * np.log1p(np.abs(u)))
+        pooled = np.zeros((len(items), items.x.shape[-1]))
+        for i, x in enumerate(items.x):
+            pooled[i] = x.reshape(-1, x.shape[-1])[claimed(items, i)].mean(axis=0)
         return np.asarray((pooled - self._centre) / self._scale)
 
 
