@@ -32,6 +32,14 @@ class Protocol(StrEnum):
     few_shot = "few-shot"
 
 
+class Gated(StrEnum):
+    """What a round has to improve."""
+
+    auroc = "auroc"
+    ap = "ap"
+    pixel_ap = "pixel_ap"
+
+
 @bench.command("tables")
 def bench_tables(
     data: Root,
@@ -95,6 +103,69 @@ def bench_images(
     pairs = ("pixel_ap", "aupro", "box_f1")
     shown = pairs if "box_f1" in found["summary"][0] else categories
     _show(found, shown, ("fit_s", "ms_per_image", "peak_mb"), as_json, ("memory-bank", "memory-bank-coreset"))
+
+
+@bench.command("loop")
+def bench_loop(
+    data: Annotated[
+        list[Path],
+        typer.Option("--data", help="Folder of image categories or of tables; may be repeated.", show_default=False),
+    ],
+    shots: Annotated[str, typer.Option(help="Anomalies of each type to learn from, such as 5, or 1,5,10.")] = "5",
+    seeds: Seeds = 1,
+    configurations: Annotated[
+        str,
+        typer.Option(
+            help="unsupervised, few-real, paste, loop, loop:STRATEGY and generators, separated by commas; a generator "
+            "or paste may end in -unverified. `default` is the first four."
+        ),
+    ] = "default",
+    rounds: Annotated[int, typer.Option(min=1, max=20, help="Rounds of the loop, at most.")] = 3,
+    count: Annotated[int, typer.Option(min=1, help="Invented items of one lot.")] = 100,
+    metric: Annotated[
+        Gated | None, typer.Option(help="What the gate goes by; else pixel_ap for images and ap for tables.")
+    ] = None,
+    max_rows: Annotated[int, typer.Option(min=2, help="Longer tables are thinned to about this many rows.")] = 50_000,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Measure what few real anomalies, invented ones and the loop with its gate add to the detector."""
+    from agentad import bench
+
+    with output.progress() as progress:
+        found = bench.bench_loop(
+            data,
+            shots=_whole_numbers("shots", shots),
+            seeds=seeds,
+            configurations=configurations,
+            rounds=rounds,
+            count=count,
+            metric=None if metric is None else metric.value,
+            max_rows=max_rows,
+            out=out,
+            progress=progress,
+        )
+    if as_json:
+        output.document(found)
+        return
+    metrics = [name for name in ("image_auroc", "pixel_ap", "aupro", "ap", "auroc") if name in found["summary"][0]]
+    against = [name for name in ("unsupervised", "few-real", "paste") if name in _configurations(found)]
+    rows = [
+        (
+            entry["configuration"],
+            str(entry["shots"]),
+            *(_number(entry[name], 3) for name in metrics),
+            _number(entry["cpu_s"], 0),
+            "yes" if entry["diffusion"] else "no",
+            *(_difference(entry["against"].get(name, {}).get(metrics[0])) for name in against),
+        )
+        for entry in found["summary"]
+    ]
+    output.table(
+        ("configuration", "shots", *metrics, "cpu_s", "diffusion", *(f"against {name}" for name in against)), rows
+    )
+    output.line(f"`against`: difference of {metrics[0]}, and the p of: {found['test']}.")
+    _tell_failures(found, "configuration")
 
 
 @bench.command("gate")
@@ -174,20 +245,35 @@ def _show(
     output.line("Costs are CPU time. `against`: won-tied-lost, and the p of Wilcoxon's signed-rank test.")
     if "ms_per_image" in costs:
         output.line("An image's time holds reading, encoding and scoring; peak_mb is the whole process's memory.")
-    for (dataset, error), detectors in _failures(found["rows"]).items():
+    _tell_failures(found, "detector")
+
+
+def _tell_failures(found: dict[str, Any], called: str) -> None:
+    """What failed and what was skipped, and where the rows are."""
+    for (dataset, error), detectors in _failures(found["rows"], called).items():
         output.line(f"Failed: {dataset} ({', '.join(detectors)}): {error}")
     for skip in found["skipped"]:
         output.line(f"Skipped: {skip['path']} ({skip['reason']})")
     output.line(f"Rows: {found['kept']}")
 
 
-def _failures(rows: list[dict[str, Any]]) -> dict[tuple[str, str], list[str]]:
-    """Which detectors failed, by data set and reason."""
+def _failures(rows: list[dict[str, Any]], called: str) -> dict[tuple[str, str], list[str]]:
+    """Which methods, as `called` in a row, failed, by data set and reason."""
     found: dict[tuple[str, str], dict[str, None]] = {}
     for row in rows:
         if "error" in row:
-            found.setdefault((row["dataset"], row["error"]), {})[row["detector"]] = None
+            found.setdefault((row["dataset"], row["error"]), {})[row[called]] = None
     return {key: list(detectors) for key, detectors in found.items()}
+
+
+def _configurations(found: dict[str, Any]) -> set[str]:
+    return {entry["configuration"] for entry in found["summary"]}
+
+
+def _difference(against: dict[str, Any] | None) -> str:
+    if against is None or against["difference"] is None:
+        return "-"
+    return f"{against['difference']:+.4f} p {_number(against['p'], 3)}"
 
 
 def _names(found: dict[str, Any]) -> set[str]:

@@ -19,7 +19,7 @@ from agentad.flow import Brief, Loop, Mix, SyntheticImage, Verdict
 from agentad.generators.images.base import Defect, DrawnImage, Mask, Pixels
 from agentad.loop.feedback import Marks, marks
 from agentad.loop.making import ATTEMPTS, changed, dealt, normals_for
-from agentad.loop.workshop import Made, Places, Real, source_normals
+from agentad.loop.workshop import Encode, Made, Places, Real, source_normals
 from agentad.modalities.image import ImageData, png_bytes
 from agentad.modalities.image.maps import shares
 from agentad.modalities.image.pixels import read_mask, read_pixels
@@ -46,18 +46,18 @@ def opened(
     *,
     seed: int,
     progress: Progress,
+    encode: Encode | None = None,
 ) -> ImageWorkshop:
     """See `workshop.workshop`."""
     fine = _fineness(loop)
+    encode = encode or (lambda at: _encoded(fitted, data, at, progress))
     index, scores = held_out
     chosen = np.sort(np.random.default_rng(seed).permutation(len(index))[:MOST_NORMALS])
     index, scores = index[chosen], scores.take(chosen)
     group = data.items.group[index]
-    normal = Judged(
-        _encoded(fitted, data, index, progress), scores, group=group, pictures=_pictures(fitted, data, index)
-    )
+    normal = Judged(encode(index), scores, group=group, pictures=_pictures(fitted, data, index))
     masks = [data.mask(int(i)) for i in known]
-    x = _encoded(fitted, data, known, progress)
+    x = encode(known)
     grid = x.shape[1] * fine, x.shape[2] * fine
     where = shares([mask for mask in masks if mask is not None], grid)
     found = fitted.scorer.score(x) if len(x) else scores.take(np.arange(0))

@@ -15,7 +15,7 @@ from agentad.errors import Infeasible
 from agentad.flow import Loop, Mix, SyntheticRow, Verdict
 from agentad.generators import Generated, generate_rows
 from agentad.loop.making import ATTEMPTS, dealt
-from agentad.loop.workshop import Made, Places, Real, source_normals
+from agentad.loop.workshop import Encode, Made, Places, Real, source_normals
 from agentad.modalities.table import TableData
 from agentad.modalities.table.rows import Rows
 from agentad.store.arrays import load_state, save_state
@@ -39,14 +39,17 @@ def opened(
     *,
     seed: int,
     progress: Progress,
+    encode: Encode | None = None,
 ) -> TableWorkshop:
     """See `workshop.workshop`."""
     index, scores = held_out
     progress("encoding for the loop", 0, 1)
     rows, rare = (Rows(data.take(at), tuple(data.items.id[at])) for at in (index, known))
     group = data.items.group
-    normal = Judged(fitted.encoder.encode(rows.frame), scores, group=group[index])
-    x = fitted.encoder.encode(rare.frame)
+    normal_x, x = (
+        encode(at) if encode else fitted.encoder.encode(part.frame) for at, part in ((index, rows), (known, rare))
+    )
+    normal = Judged(normal_x, scores, group=group[index])
     anomalies = Judged(x, fitted.scorer.score(x) if len(x) else scores.take(np.arange(0)), group=group[known])
     progress("encoding for the loop", 1, 1)
     source = source_normals(group[index], seed=seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from agentad.detectors.base import Scores
+from agentad.detectors.base import Floats, Scores
 from agentad.detectors.judged import Judged
 from agentad.flow import Loop, Mix, Modality, Reliability, SyntheticImage, SyntheticRow
 from agentad.loop.feedback import Marks
@@ -20,6 +20,8 @@ from agentad.tools.road import Indices, Progress
 
 Places = NDArray[np.int64]
 """Positions among the known anomalies, or among the normals."""
+Encode = Callable[[Indices], Floats]
+"""The data's items at some positions, encoded."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ def workshop(
     *,
     seed: int,
     progress: Progress,
+    encode: Encode | None = None,
 ) -> Workshop:
     """The workshop for `data`.
 
@@ -104,9 +107,12 @@ def workshop(
         known: positions of the anomalies to learn from.
         seed: decides which normals anomalies are invented from.
         progress: called with (what, done, total).
+        encode: gives the items at some positions encoded, where they have been before; by default they are read.
     """
     module = import_module(_WORKSHOPS[modality])
-    return cast("Workshop", module.opened(loop, fitted, data, held_out, known, seed=seed, progress=progress))
+    return cast(
+        "Workshop", module.opened(loop, fitted, data, held_out, known, seed=seed, progress=progress, encode=encode)
+    )
 
 
 def source_normals(group: Indices, *, seed: int) -> NDArray[np.bool_]:

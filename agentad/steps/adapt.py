@@ -33,7 +33,7 @@ def adapt(session: Session, folder: Path) -> None:
     )
     start = address(session.run.key("fit"), session.plan.model_dump(mode="json"))
     rounds = Rounds(session.run, session.plan, fitted, base, bench, session.data, start, session.progress)
-    stopped = _go_round(rounds, loop, session)
+    stopped = go_round(rounds)
     found = [one.model_dump(mode="json") for one in rounds.done]
     write_json(folder / "rounds.json", {"rounds": found, "stopped": stopped})
     if rounds.detector != base:
@@ -41,12 +41,13 @@ def adapt(session: Session, folder: Path) -> None:
             _linked(rounds.detector.parent / name, folder / name)
 
 
-def _go_round(rounds: Rounds, loop: Loop, session: Session) -> str | None:
+def go_round(rounds: Rounds) -> str | None:
     """Take the rounds; why they ended before their number was reached, or None."""
+    loop = rounds.loop
     critic = RulesCritic(loop.feedback)
-    mix = None if len(session.split.known) else _first_mix(rounds, loop)
+    mix = None if len(rounds.workshop.real.known) else _first_mix(rounds, loop)
     while len(rounds.done) < loop.rounds:
-        if loop.seconds is not None and _spent(session) > loop.seconds:
+        if loop.seconds is not None and _spent(rounds.run) > loop.seconds:
             return BUDGET
         if rounds.done and rounds.done[-1].mix is None:
             mix = _first_mix(rounds, loop)
@@ -68,9 +69,9 @@ def _first_mix(rounds: Rounds, loop: Loop) -> Mix:
     return rounds.advised(RulesCritic("even")).mix or loop.mix
 
 
-def _spent(session: Session) -> float:
+def _spent(run: RunFolder) -> float:
     """Wall seconds of the rounds so far."""
-    return sum(spent["seconds"] for name, spent in session.run.timings().items() if name.startswith("round-"))
+    return sum(spent["seconds"] for name, spent in run.timings().items() if name.startswith("round-"))
 
 
 def _linked(source: Path, target: Path) -> None:
