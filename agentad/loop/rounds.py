@@ -260,10 +260,17 @@ class Rounds:
 
     @property
     def _level(self) -> float:
-        """This round's part of the level; see `FIRST`."""
-        if not self.done or self.loop.rounds == 1:
-            return self.loop.level * (FIRST if self.loop.rounds > 1 else 1)
-        return self.loop.level * (1 - FIRST) / (self.loop.rounds - 1)
+        """What this round is decided at, such that the chance of adopting anything useless stays at the plan's level.
+
+        By the fallback procedure (Wiens 2003, https://doi.org/10.1002/pst.64): every round has a part of the level (see
+        `FIRST`), and one that is adopted hands on what it was decided at.
+        """
+        if self.loop.rounds == 1:
+            return self.loop.level
+        level = FIRST * self.loop.level
+        for one in self.done:
+            level = (level if one.decision.adopted else 0) + (1 - FIRST) * self.loop.level / (self.loop.rounds - 1)
+        return level
 
     def _threshold(self, normal: Floats) -> float:
         return float(np.quantile(normal, 1 - self.plan.target_far))
