@@ -81,7 +81,7 @@ class Lesson:
                 base = run.path / "fit" / "detector"
                 save(case.fitted, base)
                 rounds = Rounds(run, plan, case.fitted, base, workshop, case.data, "bench", self.progress)
-                stopped = go_round(rounds)
+                stopped = go_round(rounds, RulesCritic(rounds.loop.feedback))
                 adopted = rounds.detector != base
                 head = load(rounds.detector).scorer.head if adopted else None  # type: ignore[attr-defined]
                 spent = run.timings()

@@ -34,6 +34,9 @@ class Loop(Noun):
     """Chance, over all rounds together, of adopting something that does not help."""
     verify: bool = True
     """Whether invented items are looked at by verifiers before they are learned from."""
+    judge: str | None = Field(default=None, max_length=200)
+    """A chat model that looks at invented images beside the other verifiers: a LangChain id, or `local:` and a folder
+    or `owner/name@commit`. Every judgement is a call. None: nobody."""
     mix: Mix = Mix()
     """What the first round of invention makes, every type alike where it names none; a critic sets the later ones."""
     feedback: Literal["confusion", "coverage", "even", "hard-normals", "random"] = "confusion"

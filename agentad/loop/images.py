@@ -17,6 +17,8 @@ from agentad.detectors.base import Scores
 from agentad.detectors.judged import Judged, Pictures, joined
 from agentad.flow import Brief, Loop, Mix, SyntheticImage, Verdict
 from agentad.generators.images.base import Defect, DrawnImage, Mask, Pixels
+from agentad.llm.pictured import picture_chat
+from agentad.llm.structured import Chat
 from agentad.loop.feedback import Marks, marks
 from agentad.loop.making import ATTEMPTS, changed, dealt, normals_for
 from agentad.loop.workshop import Encode, Made, Places, Real, source_normals
@@ -198,8 +200,12 @@ class ImageWorkshop:
                 [defect.image for defect in defects],
                 [defect.mask for defect in defects],
             )
-            self._panels[key] = Panel.fit(usual(), normal, real, self._unmasked, seed=seed)
+            self._panels[key] = Panel.fit(usual(self._judge()), normal, real, self._unmasked, seed=seed)
         return self._panels[key]
+
+    def _judge(self) -> Chat | None:
+        """A new one for each panel: one that fails too often is not asked again."""
+        return None if self._loop.judge is None else picture_chat(self._loop.judge)
 
     def _unmasked(self, images: Sequence[Pixels]) -> Judged:
         return self._coarse(self.judged(images, [np.zeros(image.shape[:2], np.bool_) for image in images]))

@@ -9,6 +9,8 @@ from agentad.assets import listing
 from agentad.flow import DataProfile, Plan, Request
 from agentad.llm.structured import Chat
 from agentad.planning.chat import ChatPlanner
+from agentad.planning.chat_critic import ChatCritic
+from agentad.planning.critic import Critic, RulesCritic
 from agentad.planning.rules import RulePlanner
 from agentad.planning.situation import Available, Cards
 from agentad.store.address import address
@@ -44,6 +46,14 @@ def planner_for(request: Request, *, record: Path | None = None, available: Avai
 
     chat = _chat(request.planner)
     return ChatPlanner(chat if record is None else Recorded(chat, record), available)
+
+
+def critic_for(request: Request, strategy: str) -> Critic:
+    """Who looks back at a round: the chat model that plans, or the rules, which a replayed model leaves it to."""
+    rules = RulesCritic(strategy)
+    if request.planner in ("auto", "rules") or request.planner.startswith(REPLAY):
+        return rules
+    return ChatCritic(_chat(request.planner), rules)
 
 
 def _chat(name: str) -> Chat:

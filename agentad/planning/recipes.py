@@ -48,6 +48,7 @@ class RecipeLoop(Noun):
     folds: int | None = None
     level: float | None = None
     verify: bool | None = None
+    judge: str | None = None
     mix: Mix | None = None
     feedback: str | None = None
     conditions: tuple[Constraint, ...] | None = None

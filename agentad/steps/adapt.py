@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from agentad.flow import Loop, Mix
 from agentad.loop.rounds import Rounds
 from agentad.loop.workshop import workshop
-from agentad.planning.critic import RulesCritic
+from agentad.planning.critic import Critic, RulesCritic
+from agentad.planning.make import critic_for
 from agentad.steps.session import Session
 from agentad.store.address import address
 from agentad.store.atomic import publish, write_json
@@ -33,7 +35,7 @@ def adapt(session: Session, folder: Path) -> None:
     )
     start = address(session.run.key("fit"), session.plan.model_dump(mode="json"))
     rounds = Rounds(session.run, session.plan, fitted, base, bench, session.data, start, session.progress)
-    stopped = go_round(rounds)
+    stopped = go_round(rounds, critic_for(session.request, loop.feedback))
     found = [one.model_dump(mode="json") for one in rounds.done]
     write_json(folder / "rounds.json", {"rounds": found, "stopped": stopped})
     if rounds.detector != base:
@@ -41,10 +43,9 @@ def adapt(session: Session, folder: Path) -> None:
             _linked(rounds.detector.parent / name, folder / name)
 
 
-def go_round(rounds: Rounds) -> str | None:
+def go_round(rounds: Rounds, critic: Critic) -> str | None:
     """Take the rounds; why they ended before their number was reached, or None."""
     loop = rounds.loop
-    critic = RulesCritic(loop.feedback)
     mix = None if len(rounds.workshop.real.known) else _first_mix(rounds, loop)
     while len(rounds.done) < loop.rounds:
         if loop.seconds is not None and _spent(rounds.run) > loop.seconds:
@@ -71,7 +72,7 @@ def _first_mix(rounds: Rounds, loop: Loop) -> Mix:
 
 def _spent(run: RunFolder) -> float:
     """Wall seconds of the rounds so far."""
-    return sum(spent["seconds"] for name, spent in run.timings().items() if name.startswith("round-"))
+    return sum(spent["seconds"] for name, spent in run.timings().items() if re.fullmatch(r"round-\d+", name))
 
 
 def _linked(source: Path, target: Path) -> None:

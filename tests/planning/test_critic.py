@@ -1,7 +1,9 @@
 import pytest
 
 from agentad.errors import InputError
-from agentad.flow import Spot
+from agentad.flow import Request, Spot
+from agentad.planning import make
+from agentad.planning.chat_critic import ChatCritic
 from agentad.planning.critic import RulesCritic
 from agentad.planning.strategies import Review
 
@@ -94,3 +96,11 @@ def test_an_unknown_strategy_is_refused():
         "critic 'boundary': there is no such strategy; give one of confusion, coverage, even, feature-gap, "
         "hard-normals, random"
     )
+
+
+def test_who_looks_back_at_a_round_is_who_planned(monkeypatch):
+    monkeypatch.setattr(make, "_chat", lambda name: None)
+    asked = Request(text="", data="/data")
+    assert isinstance(make.critic_for(asked, "even"), RulesCritic)
+    assert isinstance(make.critic_for(asked.model_copy(update={"planner": "replay:x.jsonl"}), "even"), RulesCritic)
+    assert isinstance(make.critic_for(asked.model_copy(update={"planner": "openai:gpt-5"}), "even"), ChatCritic)
