@@ -67,7 +67,7 @@ def test_the_page_is_whole_and_says_everything(page: Page) -> None:
         "12.5 % of 8",
         "Also not kept: no place 3.",
         "Left out: placement (no better than chance); type (it says nothing).",
-        "counted over all 3 sets",
+        "3 sets were made: one without each part of the real anomalies",
         "38 invented images, 24 of them",
         "made 2 times",
         "visibility passes 1.864, type abstains",
