@@ -82,10 +82,11 @@ def bench_loop(
         if kinds == {"image"}
         else LoopTables(chosen, rounds, count, metric, max_rows, progress)
     )
-    asked = configurations
-    if configurations == DEFAULT:
-        asked = ",".join([*suite.baselines, LOOP])
-    found = Bench(suite, roots, detectors=asked, seeds=seeds, out=out, progress=progress).run()
+    usual = [*suite.baselines, LOOP]
+    named = [name.strip() for name in configurations.split(",")]
+    every = [one for name in named for one in (usual if name == DEFAULT else [name])]
+    asked = list(dict.fromkeys(every))
+    found = Bench(suite, roots, detectors=",".join(asked), seeds=seeds, out=out, progress=progress).run()
     return _as_configurations(found, suite)
 
 

@@ -171,11 +171,12 @@ def test_what_nobody_looks_at_is_not_rejected(marks, monkeypatch):
 
 def test_tables_go_the_same_way(hidden):
     found = bench_loop(
-        hidden, shots=(1, 5), count=40, rounds=1, configurations="unsupervised,few-real,paste,loop:even,gaussian-rows"
+        hidden, shots=(1, 5), count=40, rounds=1, configurations="unsupervised,default,loop:even,gaussian-rows"
     )
     assert (found["modality"], found["paste"], found["metric"]) == ("table", "transplanted-rows", None)
     rows = {(row["configuration"], row["shots"]): row for row in found["rows"]}
     assert not any("error" in row for row in rows.values())
+    assert {name for name, _ in rows} == {"unsupervised", "few-real", "paste", "loop", "loop:even", "gaussian-rows"}
     assert {row["anomalous"] for row in rows.values()} == {19}
     assert rows["unsupervised", 1]["ap"] == rows["unsupervised", 5]["ap"] < rows["few-real", 5]["ap"] - 0.2
     made = rows["paste", 5]["generation"]
