@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from agentad.detectors.base import Scores
 from agentad.detectors.judged import Judged, Pictures, joined
+from agentad.errors import Infeasible
 from agentad.flow import Brief, Loop, Mix, SyntheticImage, Verdict
 from agentad.generators.images.base import Defect, DrawnImage, Mask, Pixels
 from agentad.llm.pictured import picture_chat
@@ -117,7 +118,7 @@ class ImageWorkshop:
         self._generator.fit(
             normals, defects, seed=seed, progress=lambda done, total: progress("teaching the generator", done, total)
         )
-        panel = self._panel(known, seed)
+        panel = self._panel(known)
         rng = np.random.default_rng(seed)
         portions = dealt(mix, n, rng)
         briefs = [portion.brief for portion in portions]
@@ -130,6 +131,8 @@ class ImageWorkshop:
             nowhere = sorted(set(left.tolist()) - {i for i, _ in found})
             rejected[NO_PLACE] += len(nowhere)
             base[nowhere] = rng.integers(len(normals), size=len(nowhere))
+            if not found:
+                continue
             candidates, judged = self._candidates([one for _, one in found])
             looked = panel.inspect(candidates)
             good = np.flatnonzero(looked.accepted)
@@ -146,6 +149,10 @@ class ImageWorkshop:
             progress("inventing", n - len(left), n)
             if not len(left):
                 break
+        if len(left) == n:
+            raise Infeasible(
+                "no invented image passed; ask for other sizes and places, or invent with another generator"
+            )
         return Made(
             joined([judged for judged, _, _ in kept]),
             tuple(origin for _, _, told in kept for origin in told),
@@ -185,7 +192,7 @@ class ImageWorkshop:
         """See `Workshop.marked`."""
         return marks([defect.image for defect in self._defects], [defect.mask for defect in self._defects])
 
-    def _panel(self, known: Places, seed: int) -> Panel:
+    def _panel(self, known: Places) -> Panel:
         """Verifiers that have seen the source normals and the `known` anomalies."""
         if not self._loop.verify:
             return Panel()
@@ -200,7 +207,7 @@ class ImageWorkshop:
                 [defect.image for defect in defects],
                 [defect.mask for defect in defects],
             )
-            self._panels[key] = Panel.fit(usual(self._judge()), normal, real, self._unmasked, seed=seed)
+            self._panels[key] = Panel.fit(usual(self._judge()), normal, real, self._unmasked)
         return self._panels[key]
 
     def _judge(self) -> Chat | None:
