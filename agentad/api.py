@@ -220,7 +220,7 @@ def load(path: PathLike) -> LoadedDetector:
         DetectorRefused: damaged, or made by a version this one does not understand.
     """
     folder = Path(path)
-    if folder.is_symlink() and folder.is_dir():  # `watch` may point it elsewhere while it is read
+    if os.path.islink(folder) and os.path.isdir(folder):  # noqa: PTH112, PTH114  `watch` may point it elsewhere meanwhile
         folder = folder.resolve()
     if is_export(folder):
         return LoadedDetector(load_export(folder), folder, EXPORT_MANIFEST)

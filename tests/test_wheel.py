@@ -10,14 +10,15 @@ ROOT = Path(__file__).parents[1]
 PROBE = """
 import pathlib, sys
 import agentad, agentad.assets as assets
-from agentad.report import page
+from agentad.report import template
 from agentad.tools.cards import load_cards, resolve
 home = pathlib.Path(sys.argv[1]).resolve()
 assert pathlib.Path(agentad.__file__).resolve().is_relative_to(home), agentad.__file__
 for kind in ("prompts", "tools", "recipes"):
     assert assets.built_in(kind).resolve().is_relative_to(home), kind
 print(len(load_cards()), len(assets.listing("recipes", ".yaml")), len(assets.listing("prompts", ".md")))
-page._template()
+for name in ("page.html.j2", "round.html.j2"):
+    template.template(name)
 """
 
 
