@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from agentad.detectors.base import Scores
 from agentad.detectors.judged import Judged, Pictures, joined
-from agentad.errors import Infeasible
 from agentad.flow import Brief, Loop, Mix, SyntheticImage, Verdict
 from agentad.generators.images.base import Defect, DrawnImage, Mask, Pixels
 from agentad.llm.pictured import picture_chat
@@ -149,12 +148,8 @@ class ImageWorkshop:
             progress("inventing", n - len(left), n)
             if not len(left):
                 break
-        if len(left) == n:
-            raise Infeasible(
-                "no invented image passed; ask for other sizes and places, or invent with another generator"
-            )
         return Made(
-            joined([judged for judged, _, _ in kept]),
+            joined([judged for judged, _, _ in kept] or [self.judged([], [])]),
             tuple(origin for _, _, told in kept for origin in told),
             [(one.image, one.mask) for _, drawn, _ in kept for one in drawn],
             {name: count for name, count in rejected.items() if count},

@@ -24,7 +24,7 @@ from pydantic import TypeAdapter
 from agentad.detectors.base import Floats, Scores
 from agentad.detectors.base import joined as joined_scores
 from agentad.detectors.judged import Head, Judged, joined
-from agentad.errors import AgentadError, NotWritable
+from agentad.errors import AgentadError, Infeasible, NotWritable
 from agentad.flow import Decision, Mix, Plan, Reliability, Round, Spot
 from agentad.llm.closed import closed
 from agentad.loop.feedback import Marks, cells, spots
@@ -217,6 +217,8 @@ class Rounds:
             made = self.workshop.invent(
                 known, mix, self.loop.count, seed=seed, progress=lambda what, *at: self.progress(f"{name}: {what}", *at)
             )
+            if not len(made.judged):
+                raise Infeasible("no invented item passed; ask for others, or invent with another generator")
             self.workshop.save(made, folder)
             record = {
                 "made": len(made.judged),

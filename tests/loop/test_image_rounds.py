@@ -39,4 +39,4 @@ def test_a_generator_that_finds_no_place_costs_its_round(spots, tmp_path, monkey
     monkeypatch.setattr(ResidualPaste, "sample", lambda self, briefs, normal, *, seed=0: [None] * len(briefs))
     report = _run(spots, tmp_path, monkeypatch)
     assert not report.rounds[1].decision.adopted
-    assert report.rounds[1].decision.why.startswith("The round failed: no invented image passed")
+    assert report.rounds[1].decision.why.startswith("The round failed: no invented item passed")
