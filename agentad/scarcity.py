@@ -39,7 +39,15 @@ from agentad.modalities.shown import shown
 from agentad.steps import Session
 from agentad.store.address import address, stat_fingerprint
 from agentad.store.arrays import load_state, save_state
-from agentad.store.atomic import PREFIX, clear_parts, made_folder, not_writable, publish, whole_folder, write_json
+from agentad.store.atomic import (
+    PREFIX,
+    clear_parts,
+    made_folder,
+    not_writable,
+    publish_folder,
+    whole_folder,
+    write_json,
+)
 from agentad.store.documents import read_json
 from agentad.store.runs import find_run, runs_root
 from agentad.tools.adapter import load
@@ -284,11 +292,7 @@ class _Watcher:
         """Lay the version down whole, then move the link to it, then forget old versions."""
         target = self.folder / VERSIONS / version
         with whole_folder(target) as part:
-            for path in sorted(session.detector.rglob("*")):
-                if path.is_file():
-                    own = part / LINK / path.relative_to(session.detector)
-                    own.parent.mkdir(parents=True, exist_ok=True)
-                    publish(path, own)
+            publish_folder(session.detector, part / LINK)
             save_state(part / "learned", {"scores": np.array(list(learned.values()))}, {"items": list(learned)})
         load(target / LINK)  # never point at what cannot be read
         before = self._published()

@@ -153,7 +153,7 @@ def test_a_full_disk_leaves_the_published_detector_wherever_it_strikes(grown, on
     def refused(*arguments, **options):
         raise NotWritable("the disk is full")
 
-    places = [(scarcity.api, "run_plan", refused), (scarcity, "publish", full), (scarcity, "save_state", full)]
+    places = [(scarcity.api, "run_plan", refused), (scarcity, "publish_folder", full), (scarcity, "save_state", full)]
     for home, name, trouble in [*places, (Path, "symlink_to", full)]:
         with monkeypatch.context() as patch:
             decided(patch, adopted=True)

@@ -35,7 +35,7 @@ from agentad.metrics.pixels import Tally, tally
 from agentad.planning.critic import Advice, Critic
 from agentad.planning.strategies import Review
 from agentad.store.arrays import load_state, save_state
-from agentad.store.atomic import publish, write_json
+from agentad.store.atomic import publish_folder, write_json
 from agentad.store.runs import RunFolder
 from agentad.tools.adapter import adapted, save_adapter
 from agentad.tools.fitted import FittedDetector, make
@@ -308,11 +308,7 @@ class Rounds:
     def _adopt(self, head: Head, folder: Path, found: Unseen) -> None:
         """Write the detector with this head, and beside it scores of what it learned from by heads that had not."""
         real = self.workshop.real
-        for path in sorted(self.base.rglob("*")):
-            if path.is_file():
-                own = folder / path.relative_to(self.base)
-                own.parent.mkdir(parents=True, exist_ok=True)
-                publish(path, own)
+        publish_folder(self.base, folder)
         save_adapter(adapted(self.fitted, self.loop.head, head), folder)
         unseen = found.scores.take(np.arange(len(found.normal), len(found.labels)))
         held_out = [_explained(head.held_out, real.normal.scores), _explained(unseen, real.known.scores)]

@@ -12,7 +12,7 @@ from agentad.planning.critic import Critic, RulesCritic
 from agentad.planning.make import critic_for
 from agentad.steps.session import Session
 from agentad.store.address import address
-from agentad.store.atomic import publish, write_json
+from agentad.store.atomic import publish_folder, write_json
 from agentad.store.runs import RunFolder
 from agentad.tools.adapter import load
 from agentad.tools.scored import load_scores
@@ -40,7 +40,7 @@ def adapt(session: Session, folder: Path) -> None:
     write_json(folder / "rounds.json", {"rounds": found, "stopped": stopped})
     if rounds.detector != base:
         for name in ("detector", "held_out"):
-            _linked(rounds.detector.parent / name, folder / name)
+            publish_folder(rounds.detector.parent / name, folder / name)
 
 
 def go_round(rounds: Rounds, critic: Critic) -> str | None:
@@ -73,14 +73,6 @@ def _first_mix(rounds: Rounds, loop: Loop) -> Mix:
 def _spent(run: RunFolder) -> float:
     """Wall seconds of the rounds so far."""
     return sum(spent["seconds"] for name, spent in run.timings().items() if re.fullmatch(r"round-\d+", name))
-
-
-def _linked(source: Path, target: Path) -> None:
-    for path in sorted(source.rglob("*")):
-        if path.is_file():
-            own = target / path.relative_to(source)
-            own.parent.mkdir(parents=True, exist_ok=True)
-            publish(path, own)
 
 
 def in_place(run: RunFolder) -> Path:

@@ -127,6 +127,15 @@ def publish(source: Path, target: Path) -> None:
     part.unlink(missing_ok=True)  # replacing a hard link by itself leaves both names
 
 
+def publish_folder(source: Path, target: Path) -> None:
+    """`publish` every file of the folder `source` at the same place below `target`, whose folders are made."""
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            own = target / path.relative_to(source)
+            own.parent.mkdir(parents=True, exist_ok=True)
+            publish(path, own)
+
+
 def clear_parts(folder: Path) -> None:
     """Delete what an interrupted write left directly inside `folder`."""
     for path in folder.glob(f"{PREFIX}*"):

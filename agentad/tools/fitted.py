@@ -36,7 +36,7 @@ from agentad.flow import CategoryEvidence, Evidence, Plan, Step, Threshold, Tool
 from agentad.modalities.items import Items
 from agentad.modalities.shown import shown
 from agentad.store.arrays import load_state, save_state
-from agentad.store.atomic import publish, write_json
+from agentad.store.atomic import publish_folder, write_json
 from agentad.store.documents import read_json
 from agentad.tools import categories
 from agentad.tools.cards import check_params, load_cards, resolve
@@ -230,11 +230,7 @@ def save(fitted: FittedDetector, folder: Path, *, beside: Path | None = None) ->
     if beside is None:
         fitted.road.save_encoder(fitted.encoder, folder / "encoder")
     else:
-        for path in sorted((beside / "encoder").rglob("*")):
-            if path.is_file():
-                own = folder / path.relative_to(beside)
-                own.parent.mkdir(parents=True, exist_ok=True)
-                publish(path, own)
+        publish_folder(beside / "encoder", folder / "encoder")
     state = fitted.scorer.state()
     save_state(folder / "scorer", state.arrays, state.settings)
     save_calibration(fitted, folder)

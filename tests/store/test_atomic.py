@@ -1,6 +1,6 @@
 import pytest
 
-from agentad.store.atomic import clear_parts, publish, whole_folder, write_bytes, write_json
+from agentad.store.atomic import clear_parts, publish, publish_folder, whole_folder, write_bytes, write_json
 
 
 def _names(folder):
@@ -53,3 +53,12 @@ def test_leftovers_are_swept_and_nothing_else(tmp_path):
     (tmp_path / "kept").write_text("")
     clear_parts(tmp_path)
     assert _names(tmp_path) == ["kept"]
+
+
+def test_a_folder_is_published_file_by_file(tmp_path):
+    (tmp_path / "source" / "inner").mkdir(parents=True)
+    (tmp_path / "source" / "inner" / "a.txt").write_text("a")
+    (tmp_path / "source" / "b.txt").write_text("b")
+    publish_folder(tmp_path / "source", tmp_path / "target")
+    assert (tmp_path / "target" / "inner" / "a.txt").samefile(tmp_path / "source" / "inner" / "a.txt")
+    assert (tmp_path / "target" / "b.txt").read_text() == "b"
